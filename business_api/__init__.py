@@ -1,0 +1,1 @@
+"""The HTTP face: accounts, places, devices and everything residents and staff do."""

@@ -1,0 +1,7 @@
+"""The history of this room's tables."""
+
+MODELS = [
+    "business_api.accounts.models",
+    "business_api.places.models",
+    "business_api.idempotency_models",
+]

@@ -1,0 +1,1 @@
+"""Communities, buildings, units and houses."""

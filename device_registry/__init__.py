@@ -1,0 +1,1 @@
+"""Stations: registration, presence, commands, access lists and their journal."""

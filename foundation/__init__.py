@@ -1,0 +1,1 @@
+"""What every room stands on: settings, database, wake-ups, security, the wire. Knows no rule."""

@@ -1,0 +1,3 @@
+"""The history of the tables every room shares."""
+
+MODELS = ["foundation.models"]

@@ -1,0 +1,148 @@
+"""Every setting of every service, in one place. Read once, in an entry point, then passed down."""
+
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Group(BaseModel):
+    """A frozen group of settings; a typo in one is an error, not a silent default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Database(Group):
+    """Where the rows are."""
+
+    url: SecretStr = Field(
+        SecretStr("sqlite://data/linli.sqlite3"),
+        description="sqlite://PATH or postgres://user:password@host:port/name",
+    )
+    sqlite_synchronous: Literal["FULL", "NORMAL"] = Field(
+        "FULL", description="FULL: what was acknowledged survives a power cut too"
+    )
+    pool_size: Annotated[int, Field(ge=1, description="PostgreSQL connections a process")] = 10
+
+
+class Http(Group):
+    """The business API."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    tls_port: Port | None = Field(
+        8443, description="HTTPS for stations and browsers; empty when a proxy ends TLS"
+    )
+    public_url: str = Field("http://127.0.0.1:8080", description="as residents reach it")
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (), description="networks whose X-Forwarded-For is believed"
+    )
+    max_body: Annotated[int, Field(ge=1024, description="bytes of a request body")] = 1024 * 1024
+
+
+class Tls(Group):
+    """The certificate of the HTTPS and MQTTS listeners."""
+
+    certificate: Path | None = Field(None, description="PEM chain; empty: a local CA in data_dir")
+    key: Path | None = None
+    names: tuple[str, ...] = Field(
+        ("localhost", "127.0.0.1"), description="names in the certificate of the local CA"
+    )
+
+
+class Broker(Group):
+    """The listeners of the gate, and what it lets through."""
+
+    host: str = "127.0.0.1"
+    port: Port = Field(1883, description="MQTT over TCP")
+    tls_port: Port | None = Field(8883, description="MQTT over TLS; empty: none")
+    ws_port: Port | None = Field(8083, description="MQTT over WebSocket, path /mqtt; empty: none")
+    advertised_host: str = Field("127.0.0.1", description="what a registered station is told")
+    connect_timeout: timedelta = timedelta(seconds=5)
+    connect_bytes: int = Field(2048, description="longest CONNECT")
+    packet_bytes: int = Field(64 * 1024, description="longest packet after it")
+    keepalive_min: int = Field(10, description="seconds, for stations")
+    keepalive_max: int = Field(120, description="seconds, for stations")
+    clock_skew: timedelta = Field(timedelta(seconds=120), description="of a one-time password")
+    inflight: int = Field(100, description="unacknowledged QoS 1 messages a connection")
+    out_queue: int = Field(64 * 1024, description="bytes waiting for a slow station; then closed")
+    message_rate: int = Field(50, description="messages a second a station, averaged over 10 s")
+    byte_rate: int = Field(256 * 1024, description="bytes a second a station, averaged over 10 s")
+    connect_rate: int = Field(20, description="CONNECTs a minute with one MAC's valid password")
+    refused_rate: int = Field(300, description="refused CONNECTs a minute an address")
+    refusal_delay: timedelta = Field(timedelta(milliseconds=200), description="before the close")
+    pending_connects: int = Field(2000, description="sockets that have not shown a CONNECT")
+    flap_limit: int = Field(15, description="disconnects a minute before a ban")
+    flap_ban: timedelta = timedelta(minutes=5)
+    ingest_batch: int = Field(500, description="messages in one commit")
+    service_accounts: dict[str, SecretStr] = Field(
+        {}, description='open-lane accounts: {"name": "argon2 hash or secret"}'
+    )
+
+
+class Devices(Group):
+    """Registration, presence and the opening of doors."""
+
+    pending_for: timedelta = Field(timedelta(minutes=15), description="an unclaimed enrolment")
+    awaiting_for: timedelta = Field(timedelta(hours=72), description="a station not seen yet")
+    code_tries: int = Field(5, description="wrong 校验码 before a new one")
+    poll: timedelta = Field(timedelta(seconds=5), description="how often an unregistered one asks")
+    enroll_rate: int = Field(30, description="enrolment calls a minute a MAC")
+    secret_life: timedelta = timedelta(days=90)
+    secret_overlap: timedelta = timedelta(hours=24)
+    heartbeat: timedelta = timedelta(seconds=30)
+    stale_after: timedelta = Field(timedelta(seconds=75), description="connected but mute")
+    takeover_limit: int = Field(3, description="take-overs a minute before quarantine")
+    open_deadline: timedelta = Field(timedelta(seconds=5), description="of an open command")
+    open_grace: timedelta = Field(timedelta(seconds=2), description="after it, then 'unknown'")
+    opens_per_person: int = Field(6, description="a minute")
+    opens_per_door: int = Field(20, description="a minute")
+    hold: int = Field(5, ge=1, le=30, description="seconds the relay is held")
+
+
+class Auth(Group):
+    """Sign-in."""
+
+    access_life: timedelta = timedelta(minutes=15)
+    refresh_life: timedelta = timedelta(days=30)
+    login_tries: int = Field(10, description="an account in login_window")
+    login_window: timedelta = timedelta(minutes=15)
+    address_tries: int = Field(100, description="failed sign-ins an address in login_window")
+    requests_per_minute: int = Field(600, description="API requests an account")
+
+
+class Jobs(Group):
+    """Background work."""
+
+    period: timedelta = Field(timedelta(seconds=5), description="look again, if nothing wakes us")
+    lease: timedelta = timedelta(seconds=60)
+
+
+class Settings(BaseSettings):
+    """`LINLI_DATABASE__URL=… LINLI_BROKER__PORT=1884 linli serve`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LINLI_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    data_dir: Path = Field(Path("data"), description="keys, certificates, SQLite, files")
+    master_key: SecretStr | None = Field(
+        None, description="64 hex digits; empty: data_dir/master.key, made at first start"
+    )
+    log_json: bool | None = Field(None, description="empty: JSON unless on a terminal")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics_token: SecretStr | None = Field(
+        None, description="bearer token for /metrics; empty: loopback callers only"
+    )
+    database: Database = Database()
+    http: Http = Http()
+    tls: Tls = Tls()
+    broker: Broker = Broker()
+    devices: Devices = Devices()
+    auth: Auth = Auth()
+    jobs: Jobs = Jobs()

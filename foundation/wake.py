@@ -1,0 +1,61 @@
+"""Wake-ups: "look again". A lost one costs a poll period, never correctness.
+
+`kick` after COMMIT, never before. Topics are plain strings ("commands", "command/01J…").
+In one process an event is set; on PostgreSQL other processes hear it by NOTIFY
+(`foundation.wake_pg`), through the same local table.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+
+class Wake:
+    """Who is waiting for what, in this process."""
+
+    def __init__(self) -> None:
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._relay: Callable[[str], None] | None = None
+
+    def relay(self, forward: Callable[[str], None] | None) -> None:
+        """Also tell other processes of every `kick` through `forward`."""
+        self._relay = forward
+
+    def kick(self, topic: str) -> None:
+        """Wake everybody who listens to `topic`, here and in other processes."""
+        self.heard(topic)
+        if self._relay is not None:
+            self._relay(topic)
+
+    def heard(self, topic: str) -> None:
+        """Wake the listeners of this process only."""
+        for event in self._waiting.get(topic, ()):
+            event.set()
+
+    @contextmanager
+    def listen(self, *topics: str) -> Iterator[asyncio.Event]:
+        """An event that any of `topics` sets. Clear it before looking, then wait."""
+        event = asyncio.Event()
+        for topic in topics:
+            self._waiting[topic].add(event)
+        try:
+            yield event
+        finally:
+            for topic in topics:
+                self._waiting[topic].discard(event)
+                if not self._waiting[topic]:
+                    del self._waiting[topic]
+
+
+async def first_of(*events: asyncio.Event, within: timedelta) -> None:
+    """Return when any of `events` is set, or `within` has passed."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(
+            waits, timeout=within.total_seconds(), return_when=asyncio.FIRST_COMPLETED
+        )
+    finally:
+        for wait in waits:
+            wait.cancel()

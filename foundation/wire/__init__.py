@@ -1,0 +1,1 @@
+"""What stations and platform say to each other: models and signatures, no I/O."""

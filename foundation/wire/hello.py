@@ -1,0 +1,86 @@
+"""How a station says that it is here, and how it is."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from foundation.wire.base import Message, Route, Signed
+
+Session = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Uptime = Annotated[int, Field(ge=0, le=2**53, description="milliseconds since boot")]
+Counter = Annotated[int, Field(ge=0, le=2**53)]
+Version = tuple[Counter, Annotated[str, Field(max_length=64)]]
+
+
+class Capacity(BaseModel):
+    """What a station can hold."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    rows: Counter = 5000
+    fp: Counter = 1000
+    chunk_bytes: Counter = 16384
+
+
+class Hello(Signed):
+    """Station to platform after every connect, `up/s/hello`, QoS 1, signed with K_up.
+
+    `sess` is 128 random bits of this connection: commands carry it, so that nothing
+    captured before can work. `boot` counts power-ups and never goes back. `acl` is
+    (epoch, seq, digest, count) of the access list, `evt` (first, last) of the journal.
+    """
+
+    ROUTE: ClassVar = Route("hello", "up")
+
+    boot: Counter
+    sess: Session
+    up_ms: Uptime
+    fw: str = Field(max_length=32)
+    hw: str = Field("", max_length=32)
+    schema_: int = Field(1, alias="schema", ge=1)
+    acl: tuple[Counter, Counter, str, Counter] = (0, 0, "", 0)
+    cap: Capacity = Capacity()
+    cfg: Version = (0, "")
+    media: Version = (0, "")
+    evt: tuple[Counter, Counter] = (0, 0)
+    secret_ver: Counter = 1
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", validate_by_name=True, serialize_by_alias=True
+    )
+
+
+class Heartbeat(Message):
+    """Station to platform every 30 s, `up/s/hb`, QoS 0."""
+
+    ROUTE: ClassVar = Route("hb", "up", qos=0)
+
+    sess: Session
+    up_ms: Uptime
+    acl: tuple[Counter, Counter, str] = (0, 0, "")
+    door: tuple[str, ...] = Field((), max_length=8, description="open | closed, by door")
+    rssi: int | None = Field(None, ge=-200, le=0, description="dBm")
+    mem: int | None = Field(None, ge=0, description="free storage, bytes")
+    tmp: float | None = Field(None, ge=-60, le=150, description="degrees Celsius")
+    clk_ms: int | None = Field(None, description="offset of its clock, milliseconds")
+    ads_playing: str | None = Field(None, max_length=64)
+
+
+class Will(Message):
+    """Published by the broker when a station is gone, `up/s/lwt`, QoS 1, never retained."""
+
+    ROUTE: ClassVar = Route("lwt", "up")
+
+    sess: Session
+
+
+class Rotate(Signed):
+    """Platform to station, `dn/s/rotate`, QoS 1, signed with K_dn: fetch secret `secret_ver`.
+
+    The station calls enrolment again and finds the new secret there; the old one works
+    until the new one was used, or for 24 h.
+    """
+
+    ROUTE: ClassVar = Route("rotate", "dn")
+
+    secret_ver: Counter

@@ -1,0 +1,1 @@
+"""Calls: the visitor rings, residents answer, a telephone as last resort. Comes with *The visitor rings*."""

@@ -1,0 +1,1 @@
+"""Measurements and alarms (heartbeat history, alarm state). Comes with *Watched*."""
