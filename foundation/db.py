@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
 from tortoise.context import TortoiseContext
 
@@ -71,6 +72,8 @@ def config(database: Database) -> dict[str, Any]:
 @asynccontextmanager
 async def opened(database: Database) -> AsyncIterator[TortoiseContext]:
     """Connect for as long as the block runs. Tables are made by `foundation.migrate`."""
+    # Tortoise keeps prepared SQL by table name alone: that of another dialect must go.
+    EXECUTOR_CACHE.clear()
     async with TortoiseContext() as context:
         await context.init(config=config(database), _enable_global_fallback=True)
         yield context

@@ -42,7 +42,7 @@ class Device(Model):
     status = fields.CharEnumField(Status, max_length=12)
     model = fields.CharField(max_length=32, default="")
     fw = fields.CharField(max_length=32, default="")
-    pk = fields.CharField(max_length=128, default="")
+    public_keys = fields.CharField(max_length=128, default="")
     nonce = fields.CharField(max_length=32, default="")
     """The enrolment nonce behind the comparison number, while `confirm`."""
     comm_code = fields.CharField(max_length=16)
@@ -70,7 +70,7 @@ class PendingEnrolment(Model):
     """A box nobody has registered. Seen by nobody but the platform until its code is typed."""
 
     mac = fields.CharField(max_length=12, primary_key=True)
-    pk = fields.CharField(max_length=128)
+    public_keys = fields.CharField(max_length=128)
     model = fields.CharField(max_length=32)
     fw = fields.CharField(max_length=32)
     user_code = fields.CharField(max_length=9)

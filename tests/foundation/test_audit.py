@@ -1,5 +1,4 @@
 from foundation import audit
-from device_registry.devices.models import DeviceSession
 async def test_chain(rows):
     for i in range(3):
         await audit.append(actor="platform", action="x.y", object="a/b", n=i)
