@@ -87,5 +87,3 @@ def connection() -> BaseDBAsyncClient:
 def is_postgres() -> bool:
     """Which dialect raw SQL must speak."""
     return connection().capabilities.dialect == "postgres"
-
-

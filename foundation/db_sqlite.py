@@ -5,6 +5,7 @@ writes fails with SQLITE_BUSY at once, whatever the busy time-out. IMMEDIATE wai
 """
 
 import sqlite3
+
 from tortoise.backends.base.client import NestedTransactionContext, TransactionContext
 from tortoise.backends.sqlite.client import (
     SqliteClient,

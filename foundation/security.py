@@ -91,7 +91,7 @@ def load_keyring(data_dir: Path, configured: str | None) -> Keyring:
         path = data_dir / "master.key"
         try:
             data_dir.mkdir(parents=True, exist_ok=True)
-            with open(path, "x", opener=_private) as file:  # noqa: PTH123  (opener sets the mode)
+            with open(path, "x", opener=_private) as file:
                 file.write(secrets.token_hex(KEY_BYTES))
                 file.flush()
                 os.fsync(file.fileno())

@@ -55,9 +55,7 @@ class EnrollAnswer(Wire):
     unbound: forget your secret and your lists; you are unregistered again.
     """
 
-    status: Literal[
-        "unregistered", "confirm", "registered", "mac_conflict", "suspended", "unbound"
-    ]
+    status: Literal["unregistered", "confirm", "registered", "mac_conflict", "suspended", "unbound"]
     poll: int = Field(5, ge=1, description="seconds")
     nonce: Nonce
     user_code: str | None = None

@@ -50,9 +50,9 @@ def parse(text: str) -> Topic:
         BadTopic: not one of ours.
     """
     match text.split("/"):
-        case ["v1", mac, ("up" | "dn") as way, ("s" | "c") as lane, name] if (
-            _MAC.fullmatch(mac) and _NAME.fullmatch(name)
-        ):
+        case ["v1", mac, ("up" | "dn") as way, ("s" | "c") as lane, name] if _MAC.fullmatch(
+            mac
+        ) and _NAME.fullmatch(name):
             return Topic(Mac(mac), way, lane, name)
     raise BadTopic(f"not a device topic: {text[:80]!r}")
 

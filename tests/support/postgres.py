@@ -43,8 +43,20 @@ def server() -> Iterator[str]:
     data = home / "data"
     quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": home}
     subprocess.run(  # type: ignore[call-overload]
-        [*su, found / "initdb", "-D", data, "-U", "linli", "-A", "trust", "-E", "UTF8", "--no-sync",
-         "--locale=C.UTF-8"],
+        [
+            *su,
+            found / "initdb",
+            "-D",
+            data,
+            "-U",
+            "linli",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            "--locale=C.UTF-8",
+        ],
         **quiet,
     )
     pg_ctl = [*su, found / "pg_ctl", "-D", data, "-l", home / "log", "-w"]
