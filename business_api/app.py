@@ -1,0 +1,44 @@
+"""Builds the HTTP application."""
+
+import asyncio
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+
+from business_api import health_api, openapi, problems
+from business_api.deps import Authenticator
+from business_api.middleware import BodyLimit, Edge
+from business_api.rate_limits import RateLimit
+from foundation.runner import Context
+
+ROUTERS: Final[tuple[APIRouter, ...]] = ()
+"""Everything under `/v1`, in the order of the documentation."""
+
+
+def create_app(context: Context, authenticator: Authenticator | None = None) -> FastAPI:
+    """The API, over services that someone else starts and stops.
+
+    `app.state.stop` is set when the process is asked to stop: endless answers (event
+    streams) end then.
+    """
+    app = FastAPI(
+        title="linli",
+        summary="Doors, calls and neighbourhood services.",
+        version=version("linli"),
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.context = context
+    app.state.authenticator = authenticator
+    app.state.requests_per_account = RateLimit(context.settings.auth.requests_per_minute)
+    app.state.stop = asyncio.Event()
+    for router in ROUTERS:
+        app.include_router(router, prefix="/v1")
+    app.include_router(health_api.router)
+    problems.install(app)
+    openapi.install(app)
+    app.add_middleware(BodyLimit, most=context.settings.http.max_body)
+    app.add_middleware(Edge)
+    return app

@@ -1,0 +1,56 @@
+"""The OpenAPI document: FastAPI's own, with our problems instead of its validation errors."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from business_api.deps import NotSignedIn
+from business_api.problems import InvalidRequest, Problem, documents
+from business_api.rate_limits import TooManyRequests
+from foundation.errors import DomainError
+
+_REF: Final = "#/components/schemas/{model}"
+_THEIRS: Final = ("HTTPValidationError", "ValidationError")
+
+
+def install(app: FastAPI) -> None:
+    """Make `app.openapi()` and `/openapi.json` give the completed document."""
+    plain = app.openapi
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _complete(plain())
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _complete(document: dict[str, Any]) -> dict[str, Any]:
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    problem = Problem.model_json_schema(ref_template=_REF)
+    schemas.update(problem.pop("$defs"))
+    schemas["Problem"] = problem
+    for name in _THEIRS:
+        schemas.pop(name, None)
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            _complete_operation(operation)
+    return document
+
+
+def _complete_operation(operation: dict[str, Any]) -> None:
+    """Add what every operation of its form may answer, without repeating it on each route."""
+    responses = operation["responses"]
+    common: list[type[DomainError]] = []
+    if operation.get("security"):
+        common += [NotSignedIn, TooManyRequests]
+    if operation.get("parameters") or "requestBody" in operation:
+        common.append(InvalidRequest)
+    if "HTTPValidationError" in str(responses.get("422")):
+        del responses["422"]
+    for status, entry in documents(*common).items():
+        known = responses.setdefault(str(status), entry)
+        if known is not entry:
+            known["description"] += "; " + entry["description"]
+    operation["responses"] = dict(sorted(responses.items()))
