@@ -7,7 +7,7 @@ its secret sealed to its X25519 key. `pk` is both public keys: Ed25519 then X255
 import base64
 import hashlib
 import os
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import serialization
@@ -24,6 +24,13 @@ RAW = (serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 Base64 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=8192)]
 Nonce = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
+REQUEST: Final = "enroll"
+"""The purpose under which a station signs its request; see `sign`."""
+ANSWER: Final = "enroll-answer"
+"""The purpose under which the platform signs an `EnrollAnswer`."""
+TIME: Final = "time"
+"""The purpose under which the platform signs a `TimeAnswer`."""
+
 
 class Wire(BaseModel):
     """A body of the device API; unknown fields are ignored."""
@@ -32,7 +39,15 @@ class Wire(BaseModel):
 
 
 class EnrollRequest(Wire):
-    """Who a station says it is. `ts` in Unix seconds; `sig` over everything else."""
+    """Who a station says it is. `ts` in Unix seconds; `sig` over everything else.
+
+    Every field is signed, those left at their default too; only an absent `held` is not.
+    `boot` counts power-ups (0: not counted). `held` is the version of the secret it holds,
+    0 for none: a station told to wipe itself proves with 0 that it did.
+    """
+
+    # A newer station's fields are under its signature too, so they are kept.
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     mac: str = Field(max_length=24)
     model: str = Field(max_length=32)
@@ -40,7 +55,8 @@ class EnrollRequest(Wire):
     pk: Base64
     ts: int
     nonce: Nonce
-    boot: int = Field(0, ge=0)
+    boot: int = Field(0, ge=0, le=2**53)
+    held: int | None = Field(None, ge=0, le=2**31)
     sig: Base64
 
 
