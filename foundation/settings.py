@@ -90,9 +90,15 @@ class Devices(Group):
 
     pending_for: timedelta = Field(timedelta(minutes=15), description="an unclaimed enrolment")
     awaiting_for: timedelta = Field(timedelta(hours=72), description="a station not seen yet")
-    code_tries: int = Field(5, description="wrong 校验码 before a new one")
+    code_tries: int = Field(5, ge=1, description="wrong 校验码 before a new one")
     poll: timedelta = Field(timedelta(seconds=5), description="how often an unregistered one asks")
-    enroll_rate: int = Field(30, description="enrolment calls a minute a MAC")
+    pending_limit: int = Field(10_000, ge=1, description="unclaimed enrolments at most")
+    pending_per_address: int = Field(200, ge=1, description="of those, from one address")
+    enroll_rate: int = Field(30, ge=1, description="enrolment calls a minute a station")
+    enroll_refused_rate: int = Field(
+        300, ge=1, description="refused enrolment calls a minute an address"
+    )
+    ntp: tuple[str, ...] = Field((), description="time servers that a registered station is told")
     secret_life: timedelta = timedelta(days=90)
     secret_overlap: timedelta = timedelta(hours=24)
     heartbeat: timedelta = timedelta(seconds=30)

@@ -36,9 +36,13 @@ class Device(Model):
     place_id = fields.UUIDField(db_index=True)
     position = fields.CharEnumField(Position, max_length=12)
     name = fields.CharField(max_length=80)
+    community_name = fields.CharField(max_length=80, default="")
+    """For the screen, as it was called when the station was registered."""
     mac = fields.CharField(max_length=12, null=True, unique=True)
     """Null once unbound or replaced, so that the box can be registered again; see `last_mac`."""
     last_mac = fields.CharField(max_length=12, db_index=True)
+    box = fields.IntField(default=1)
+    """Which box hangs here: one more with every replacement. Its journal begins anew."""
     status = fields.CharEnumField(Status, max_length=12)
     model = fields.CharField(max_length=32, default="")
     fw = fields.CharField(max_length=32, default="")
@@ -53,7 +57,10 @@ class Device(Model):
     secret_at = fields.DatetimeField(null=True)
     old_secret = fields.BinaryField(null=True)
     old_until = fields.DatetimeField(null=True)
+    wipe_told_at = fields.DatetimeField(null=True)
+    """An unbound box that called was first told to wipe itself."""
     confirmed_wipe_at = fields.DatetimeField(null=True)
+    """It called again, with nothing left."""
     expires_at = fields.DatetimeField(null=True)
     """Of `awaiting` and `confirm`."""
     created_at = fields.DatetimeField(auto_now_add=True)
@@ -75,6 +82,8 @@ class PendingEnrolment(Model):
     fw = fields.CharField(max_length=32)
     user_code = fields.CharField(max_length=9)
     tries = fields.IntField(default=0)
+    address = fields.CharField(max_length=64, default="", db_index=True)
+    """Who asked: an IPv4 address or an IPv6 /64, of which each holds so many rows at most."""
     first_seen = fields.DatetimeField(auto_now_add=True)
     expires_at = fields.DatetimeField(db_index=True)
 
