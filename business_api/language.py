@@ -22,7 +22,7 @@ def preferred(accept: str) -> Language:
         liked = _weight(weight)
         if liked <= best_weight:
             continue
-        if primary == "zh" or primary == "*":
+        if primary in {"zh", "*"}:
             best, best_weight = "zh", liked
         elif primary == "en":
             best, best_weight = "en", liked

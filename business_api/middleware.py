@@ -71,9 +71,9 @@ class Edge:
             await self._app(scope, receive, answer)
         except ClientDisconnect:
             status = status or 499
-        except Exception as error:  # noqa: BLE001  (the last line before the caller)
+        except Exception:
             FAILURES.inc()
-            log.error("http.request.failed", path=scope["path"], exc_info=error)
+            log.exception("http.request.failed", path=scope["path"][:200])
             # Once an answer has begun it cannot be changed: it ends short, and uvicorn
             # closes the connection, which is how the caller notices.
             if status == 0:

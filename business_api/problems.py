@@ -118,30 +118,27 @@ def documents(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
 
 def install(app: FastAPI) -> None:
     """Make `app` answer errors as problems. The unexpected ones are the middleware's."""
-    app.add_exception_handler(DomainError, _domain)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(DBConnectionError, _database)
+    app.exception_handler(DomainError)(_domain)
+    app.exception_handler(RequestValidationError)(_validation)
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(DBConnectionError)(_database)
 
 
-async def _domain(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, DomainError)
+async def _domain(request: Request, error: DomainError) -> JSONResponse:
     return answer(error, request)
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
+async def _http(request: Request, error: HTTPException) -> JSONResponse:
     return http_answer(error.status_code, request, headers=error.headers)
 
 
-async def _database(request: Request, error: Exception) -> JSONResponse:
+async def _database(request: Request, error: DBConnectionError) -> JSONResponse:
     log.warning("database.connection.failed", error=type(error).__name__)
     return answer(DatabaseUnavailable(), request)
 
 
-async def _validation(request: Request, error: Exception) -> JSONResponse:
+async def _validation(request: Request, error: RequestValidationError) -> JSONResponse:
     """422 with a pointer for each fault. What was sent is never repeated: it may be secret."""
-    assert isinstance(error, RequestValidationError)
     faults = [_fault(fault) for fault in error.errors()[:_MOST_ERRORS]]
     title = InvalidRequest.title_zh if language_of(request) == "zh" else InvalidRequest.title
     return _response(request, 422, InvalidRequest.code, title, "", errors=faults)

@@ -26,6 +26,7 @@ class Building(Model):
     code = fields.CharField(max_length=8)
     name = fields.CharField(max_length=40)
     has_units = fields.BooleanField(default=True)
+    version = fields.IntField(default=1)
 
     class Meta:
         table = "business_building"
@@ -47,7 +48,11 @@ class Unit(Model):
 
 
 class House(Model):
-    """房屋: a dwelling; `code` is floor and room, e.g. 0101."""
+    """房屋: a dwelling; `code` is floor and room, e.g. 0101.
+
+    `parent_id` is the unit, or the building when it has no units: a null `unit` cannot be
+    part of what is unique.
+    """
 
     id = fields.UUIDField(primary_key=True, default=new_id)
     community: fields.ForeignKeyRelation[Community] = fields.ForeignKeyField(
@@ -59,11 +64,13 @@ class House(Model):
     unit: fields.ForeignKeyNullableRelation[Unit] = fields.ForeignKeyField(
         "business.Unit", related_name="houses", null=True
     )
+    parent_id = fields.UUIDField()
     code = fields.CharField(max_length=8)
+    version = fields.IntField(default=1)
 
     class Meta:
         table = "business_house"
-        unique_together = (("community", "building", "unit", "code"),)
+        unique_together = (("parent_id", "code"),)
 
 
 class Residence(Model):
