@@ -1,0 +1,373 @@
+"""MQTT 3.1.1 packets, sans I/O: bytes to values and back. Strict: what is odd is `Malformed`.
+
+Source: OASIS MQTT 3.1.1; numbers in brackets are its normative statements. Offsets
+(`at`, `end`) are into the buffer that holds the packet, so that nothing is copied twice.
+"""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+CONNECT: Final = 1
+PUBLISH: Final = 3
+PUBACK: Final = 4
+SUBSCRIBE: Final = 8
+UNSUBSCRIBE: Final = 10
+PINGREQ: Final = 12
+DISCONNECT: Final = 14
+
+ACCEPTED: Final = 0
+BAD_PROTOCOL: Final = 1
+BAD_CLIENT_ID: Final = 2
+UNAVAILABLE: Final = 3
+BAD_CREDENTIALS: Final = 4
+NOT_AUTHORISED: Final = 5
+
+REFUSED: Final = 0x80
+"""A SUBACK code: this subscription was not made."""
+PINGRESP: Final = b"\xd0\x00"
+PINGREQ_PACKET: Final = b"\xc0\x00"
+DISCONNECT_PACKET: Final = b"\xe0\x00"
+
+LONGEST: Final = 268_435_455
+"""Most a remaining length can say (four bytes)."""
+
+Frame = tuple[int, int, int]
+"""First byte, where the body begins, where it ends."""
+
+
+class Malformed(Exception):  # noqa: N818 - the word of the standard
+    """Not MQTT 3.1.1: close the connection [MQTT-4.8.0-1]."""
+
+
+class WrongProtocol(Exception):  # noqa: N818
+    """A CONNECT of another version of MQTT: answer 1, then close [MQTT-3.1.2-2]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What is to be published when a client is gone without a DISCONNECT."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """The first packet of a client. `keepalive` in seconds, 0: none."""
+
+    client_id: str
+    clean: bool = True
+    keepalive: int = 0
+    username: str | None = None
+    password: bytes | None = None
+    will: Will | None = None
+
+    def encode(self) -> bytes:
+        """The packet, as the client would have sent it."""
+        flags = self.clean << 1
+        payload = text(self.client_id)
+        if self.will is not None:
+            flags |= 4 | self.will.qos << 3 | self.will.retain << 5
+            payload += text(self.will.topic) + _short(self.will.payload)
+        if self.username is not None:
+            flags |= 0x80
+            payload += text(self.username)
+        if self.password is not None:
+            flags |= 0x40
+            payload += _short(self.password)
+        head = b"\x00\x04MQTT\x04" + bytes([flags]) + self.keepalive.to_bytes(2, "big")
+        return packet(CONNECT << 4, head + payload)
+
+
+class Publish(NamedTuple):
+    """One message. `packet_id` is 0 at QoS 0."""
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    packet_id: int = 0
+    retain: bool = False
+    dup: bool = False
+
+
+class Stream:
+    """Cuts a stream of bytes into packets, however the bytes come.
+
+    `feed` some, then call `next` until it gives None; `data` is what the offsets of a frame
+    point into, until the next `feed`. What is incomplete is kept, at most `limit` bytes.
+    """
+
+    __slots__ = ("_at", "_need", "_tail", "data", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.data = b""
+        self._at = 0
+        self._need = 0
+        self._tail: bytearray | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Add what was received."""
+        if (tail := self._tail) is not None:
+            tail += data
+            if len(tail) < self._need:
+                return
+            data, self._tail = bytes(tail), None
+        elif self._at < len(self.data):
+            data = self.data[self._at :] + data
+        self.data, self._at = data, 0
+
+    def next(self) -> Frame | None:
+        """The next whole packet, or None when more bytes are needed.
+
+        Raises:
+            Malformed: it is longer than `limit`, or its length cannot be read.
+        """
+        data, start = self.data, self._at
+        size = len(data)
+        at = start + 1
+        length = shift = 0
+        while at < size:
+            byte = data[at]
+            at += 1
+            length |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                if shift and not byte:
+                    raise Malformed("padded length")
+                end = at + length
+                if end - start > self.limit:
+                    raise Malformed("too long")
+                if end > size:
+                    return self._wait(end - start)
+                self._at = end
+                return data[start], at, end
+            shift += 7
+            if shift > 21:
+                raise Malformed("length of five bytes")
+        return self._wait(size - start + 1)
+
+    def rest(self) -> bytes:
+        """Take out everything that no `next` has given yet."""
+        rest = bytes(self._tail) if self._tail is not None else self.data[self._at :]
+        self.data, self._at, self._tail = b"", 0, None
+        return rest
+
+    def _wait(self, need: int) -> None:
+        if self._at < len(self.data):
+            self._tail, self._need = bytearray(self.data[self._at :]), need
+        self.data, self._at = b"", 0
+
+
+def read_connect(head: int, body: bytes) -> Connect:
+    """Read the body of a CONNECT.
+
+    Raises:
+        Malformed: it is none.
+        WrongProtocol: it is one of MQTT 3.1 or 5.
+    """
+    if head != CONNECT << 4:
+        raise Malformed("not a CONNECT")
+    name, at = _take(body, 0)
+    if name not in (b"MQTT", b"MQIsdp") or len(body) < at + 4:
+        raise Malformed("not MQTT")
+    if name != b"MQTT" or body[at] != 4:
+        raise WrongProtocol(f"level {body[at]}")
+    flags, keepalive = body[at + 1], int.from_bytes(body[at + 2 : at + 4], "big")
+    _check_flags(flags)
+    client_id, at = _take_text(body, at + 4)
+    will = username = password = None
+    if flags & 4:
+        topic, at = _take_text(body, at)
+        payload, at = _take(body, at)
+        check_topic(topic)
+        will = Will(topic, payload, flags >> 3 & 3, bool(flags & 0x20))
+    if flags & 0x80:
+        username, at = _take_text(body, at)
+    if flags & 0x40:
+        password, at = _take(body, at)
+    if at != len(body):
+        raise Malformed("more than a CONNECT")
+    return Connect(client_id, bool(flags & 2), keepalive, username, password, will)
+
+
+def _check_flags(flags: int) -> None:
+    if flags & 1:
+        raise Malformed("reserved flag")  # [MQTT-3.1.2-3]
+    if flags & 4:
+        if flags & 0x18 == 0x18:
+            raise Malformed("will QoS 3")  # [MQTT-3.1.2-14]
+    elif flags & 0x38:
+        raise Malformed("will flags without a will")  # [MQTT-3.1.2-11]
+    if flags & 0x40 and not flags & 0x80:
+        raise Malformed("password without a user name")  # [MQTT-3.1.2-22]
+
+
+def read_publish(head: int, data: bytes, at: int, end: int) -> Publish:
+    """Read a PUBLISH.
+
+    Raises:
+        Malformed: QoS 3, a topic with wildcards or that is no text, no packet id.
+    """
+    qos = head >> 1 & 3
+    start = at + 2
+    at = start + (data[at] << 8 | data[at + 1]) if end >= start else end + 1
+    if at > end or qos == 3 or (not qos and head & 8):
+        raise Malformed("PUBLISH")
+    try:
+        topic = data[start:at].decode()
+    except UnicodeDecodeError:
+        raise Malformed("topic is not UTF-8") from None
+    if not topic or "+" in topic or "#" in topic or "\0" in topic:
+        raise Malformed("topic name")  # [MQTT-3.3.2-2]
+    packet_id = 0
+    if qos:
+        packet_id = read_packet_id(data, at, end)
+        at += 2
+    return Publish(topic, data[at:end], qos, packet_id, bool(head & 1), bool(head & 8))
+
+
+def read_packet_id(data: bytes, at: int, end: int) -> int:
+    """The packet id at `at`.
+
+    Raises:
+        Malformed: it is 0, or missing [MQTT-2.3.1-1].
+    """
+    if end - at < 2 or not (packet_id := data[at] << 8 | data[at + 1]):
+        raise Malformed("packet id")
+    return packet_id
+
+
+def read_puback(head: int, data: bytes, at: int, end: int) -> int:
+    """The packet id that is acknowledged.
+
+    Raises:
+        Malformed: not a PUBACK.
+    """
+    if head != PUBACK << 4 or end - at != 2:
+        raise Malformed("PUBACK")
+    return read_packet_id(data, at, end)
+
+
+def read_subscribe(head: int, data: bytes, at: int, end: int) -> tuple[int, list[tuple[str, int]]]:
+    """The packet id, and what is asked for: filter and QoS.
+
+    Raises:
+        Malformed: not a SUBSCRIBE, or one without a filter [MQTT-3.8.3-3].
+    """
+    if head != SUBSCRIBE << 4 | 2:
+        raise Malformed("SUBSCRIBE")
+    packet_id, wanted = read_packet_id(data, at, end), []
+    body, at = data[at + 2 : end], 0
+    while at < len(body):
+        wish, at = _take_text(body, at)
+        if at >= len(body) or body[at] > 2 or not wish:
+            raise Malformed("subscription")  # [MQTT-3-8.3-4]
+        wanted.append((wish, body[at]))
+        at += 1
+    if not wanted:
+        raise Malformed("SUBSCRIBE to nothing")
+    return packet_id, wanted
+
+
+def read_unsubscribe(head: int, data: bytes, at: int, end: int) -> tuple[int, list[str]]:
+    """The packet id, and the filters to end.
+
+    Raises:
+        Malformed: not an UNSUBSCRIBE, or one without a filter.
+    """
+    if head != UNSUBSCRIBE << 4 | 2:
+        raise Malformed("UNSUBSCRIBE")
+    packet_id, ended = read_packet_id(data, at, end), []
+    body, at = data[at + 2 : end], 0
+    while at < len(body):
+        wish, at = _take_text(body, at)
+        ended.append(wish)
+    if not ended or "" in ended:
+        raise Malformed("UNSUBSCRIBE from nothing")
+    return packet_id, ended
+
+
+def check_topic(topic: str) -> None:
+    """Whether something may be published under `topic`.
+
+    Raises:
+        Malformed: it is empty or holds a wildcard.
+    """
+    if not topic or "+" in topic or "#" in topic:
+        raise Malformed("topic name")
+
+
+def packet(head: int, body: bytes) -> bytes:
+    """A whole packet from its first byte and its body.
+
+    Raises:
+        ValueError: the body is longer than MQTT can say.
+    """
+    size = len(body)
+    if size < 128:
+        return bytes((head, size)) + body
+    if size > LONGEST:
+        raise ValueError("longer than MQTT can say")
+    length = bytearray()
+    while size:
+        size, low = size >> 7, size & 0x7F
+        length.append(low | 0x80 if size else low)
+    return bytes((head,)) + length + body
+
+
+def publish(topic: bytes, payload: bytes, packet_id: int = 0) -> bytes:
+    """A PUBLISH, never retained: at QoS 1 when there is a packet id, else at QoS 0."""
+    name = len(topic).to_bytes(2, "big") + topic
+    if packet_id:
+        return packet(0x32, name + packet_id.to_bytes(2, "big") + payload)
+    return packet(0x30, name + payload)
+
+
+def connack(code: int) -> bytes:
+    """The answer to a CONNECT; no session is ever present."""
+    return bytes((0x20, 2, 0, code))
+
+
+def puback(packet_id: int) -> bytes:
+    """The acknowledgement of a PUBLISH at QoS 1."""
+    return bytes((0x40, 2, packet_id >> 8, packet_id & 0xFF))
+
+
+def suback(packet_id: int, codes: list[int]) -> bytes:
+    """The answer to a SUBSCRIBE: a QoS or `REFUSED`, one for each filter."""
+    return packet(0x90, packet_id.to_bytes(2, "big") + bytes(codes))
+
+
+def unsuback(packet_id: int) -> bytes:
+    """The answer to an UNSUBSCRIBE."""
+    return bytes((0xB0, 2, packet_id >> 8, packet_id & 0xFF))
+
+
+def text(value: str) -> bytes:
+    """UTF-8 behind its length of two bytes."""
+    return _short(value.encode())
+
+
+def _short(value: bytes) -> bytes:
+    return len(value).to_bytes(2, "big") + value
+
+
+def _take(data: bytes, at: int) -> tuple[bytes, int]:
+    start = at + 2
+    end = start + int.from_bytes(data[at:start], "big")
+    if start > len(data) or end > len(data):
+        raise Malformed("shorter than it says")
+    return data[start:end], end
+
+
+def _take_text(data: bytes, at: int) -> tuple[str, int]:
+    raw, end = _take(data, at)
+    try:
+        value = raw.decode()
+    except UnicodeDecodeError:
+        raise Malformed("not UTF-8") from None
+    if "\0" in value:
+        raise Malformed("a null character")  # [MQTT-1.5.3-2]
+    return value, end
