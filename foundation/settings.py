@@ -55,6 +55,13 @@ class Tls(Group):
     )
 
 
+class Scopes(Group):
+    """What a service account may do; topic filters, none by default."""
+
+    publish: tuple[str, ...] = ()
+    subscribe: tuple[str, ...] = ()
+
+
 class Broker(Group):
     """The listeners of the gate, and what it lets through."""
 
@@ -64,25 +71,44 @@ class Broker(Group):
     ws_port: Port | None = Field(8083, description="MQTT over WebSocket, path /mqtt; empty: none")
     advertised_host: str = Field("127.0.0.1", description="what a registered station is told")
     connect_timeout: timedelta = timedelta(seconds=5)
-    connect_bytes: int = Field(2048, description="longest CONNECT")
-    packet_bytes: int = Field(64 * 1024, description="longest packet after it")
+    connect_bytes: int = Field(2048, ge=64, description="longest CONNECT")
+    packet_bytes: int = Field(64 * 1024, ge=1024, description="longest packet after it")
     keepalive_min: int = Field(10, description="seconds, for stations")
     keepalive_max: int = Field(120, description="seconds, for stations")
     clock_skew: timedelta = Field(timedelta(seconds=120), description="of a one-time password")
-    inflight: int = Field(100, description="unacknowledged QoS 1 messages a connection")
+    inflight: int = Field(100, ge=1, description="unacknowledged QoS 1 messages a connection")
     out_queue: int = Field(64 * 1024, description="bytes waiting for a slow station; then closed")
-    message_rate: int = Field(50, description="messages a second a station, averaged over 10 s")
-    byte_rate: int = Field(256 * 1024, description="bytes a second a station, averaged over 10 s")
-    connect_rate: int = Field(20, description="CONNECTs a minute with one MAC's valid password")
-    refused_rate: int = Field(300, description="refused CONNECTs a minute an address")
+    message_rate: int = Field(
+        50, ge=1, description="messages a second a station, averaged over 10 s"
+    )
+    byte_rate: int = Field(
+        256 * 1024, ge=1, description="bytes a second a station, averaged over 10 s"
+    )
+    connect_rate: int = Field(
+        20, ge=1, description="CONNECTs a minute with one MAC's valid password"
+    )
+    refused_rate: int = Field(300, ge=1, description="refused CONNECTs a minute an address")
     refusal_delay: timedelta = Field(timedelta(milliseconds=200), description="before the close")
-    pending_connects: int = Field(2000, description="sockets that have not shown a CONNECT")
-    flap_limit: int = Field(15, description="disconnects a minute before a ban")
+    pending_connects: int = Field(2000, ge=1, description="sockets that have not shown a CONNECT")
+    flap_limit: int = Field(15, ge=1, description="disconnects a minute before a ban")
     flap_ban: timedelta = timedelta(minutes=5)
-    ingest_batch: int = Field(500, description="messages in one commit")
+    ingest_batch: int = Field(500, ge=1, description="messages in one commit")
+    ingest_queue: int = Field(
+        32 * 1024 * 1024, description="bytes of one kind of message waiting for their commit"
+    )
+    heartbeat_linger: timedelta = Field(
+        timedelta(milliseconds=200), description="heartbeats are gathered so long for one commit"
+    )
+    logins_poll: timedelta = Field(
+        timedelta(seconds=15), description="who may log in is read again, if nothing wakes us"
+    )
     service_accounts: dict[str, SecretStr] = Field(
         {}, description='open-lane accounts: {"name": "argon2 hash or secret"}'
     )
+    service_scopes: dict[str, Scopes] = Field(
+        {}, description='what they may do: {"name": {"publish": [filter], "subscribe": [filter]}}'
+    )
+    service_connections: int = Field(500, description="clients of the open lane at once")
 
 
 class Devices(Group):
@@ -133,7 +159,11 @@ class Settings(BaseSettings):
     """`LINLI_DATABASE__URL=… LINLI_BROKER__PORT=1884 linli serve`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LINLI_", env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix="LINLI_",
+        env_nested_delimiter="__",
+        env_parse_none_str="",  # "empty" in a description: the variable is there and empty
+        frozen=True,
+        extra="forbid",
     )
 
     data_dir: Path = Field(Path("data"), description="keys, certificates, SQLite, files")
