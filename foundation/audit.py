@@ -33,6 +33,7 @@ async def append(
         action: `noun.verb`, e.g. `door.open`.
         object: `{kind}/{id}` of what was acted on.
         community_id: whose staff may read it; None: the operator's only.
+        clock: when it was done.
         facts: JSON values; never secrets, never personal data in clear.
     """
     async with in_transaction():

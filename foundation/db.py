@@ -9,14 +9,22 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
 from tortoise.context import TortoiseContext
 
+from foundation.errors import DomainError, Kind
 from foundation.settings import Database
+
+
+class BadDatabase(DomainError):
+    """The database URL is not one of ours, or nobody answers there."""
+
+    kind, code, title = Kind.UNAVAILABLE, "bad-database", "The database cannot be used"
+    title_zh = "数据库无法使用"
 
 
 def apps() -> dict[str, dict[str, Any]]:
@@ -32,35 +40,33 @@ def apps() -> dict[str, dict[str, Any]]:
     return found
 
 
+def package_path(package: str) -> list[str]:
+    """The folders of a package."""
+    return list(import_module(package).__path__)
+
+
+def sqlite_path(database: Database) -> Path | None:
+    """The file of a SQLite database; None for PostgreSQL.
+
+    Raises:
+        BadDatabase: the URL is for neither.
+    """
+    scheme, _, rest = database.url.get_secret_value().partition("://")
+    if scheme == "sqlite" and rest:
+        return Path(rest)
+    if scheme in ("postgres", "postgresql"):
+        return None
+    raise BadDatabase("the URL must begin with sqlite:// or postgres://")
+
+
 def config(database: Database) -> dict[str, Any]:
-    """What Tortoise wants to know."""
-    url = database.url.get_secret_value()
-    if url.startswith("sqlite://"):
-        path = url.removeprefix("sqlite://")
-        if path != ":memory:":
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        connection: dict[str, Any] | str = {
-            "engine": "foundation.db_sqlite",
-            "credentials": {
-                "file_path": path,
-                "synchronous": database.sqlite_synchronous,
-                "busy_timeout": 5000,
-            },
-        }
-    else:
-        parts = urlsplit(url)
-        connection = {
-            "engine": "tortoise.backends.asyncpg",
-            "credentials": {
-                "host": parts.hostname,
-                "port": parts.port or 5432,
-                "user": parts.username,
-                "password": parts.password,
-                "database": parts.path.lstrip("/"),
-                "minsize": 1,
-                "maxsize": database.pool_size,
-            },
-        }
+    """What Tortoise wants to know.
+
+    Raises:
+        BadDatabase: the URL cannot be understood.
+    """
+    path = sqlite_path(database)
+    connection = _sqlite(path, database) if path else _postgres(database)
     return {
         "connections": {"default": connection},
         "apps": apps(),
@@ -69,9 +75,44 @@ def config(database: Database) -> dict[str, Any]:
     }
 
 
+def _sqlite(path: Path, database: Database) -> dict[str, Any]:
+    return {
+        "engine": "foundation.db_sqlite",
+        "credentials": {
+            "file_path": str(path),
+            "synchronous": database.sqlite_synchronous,
+            "busy_timeout": 5000,
+        },
+    }
+
+
+def _postgres(database: Database) -> dict[str, Any]:
+    parts = urlsplit(database.url.get_secret_value())
+    asked = parse_qs(parts.query)
+    more: dict[str, Any] = {"ssl": asked.pop("sslmode")[-1]} if "sslmode" in asked else {}
+    if asked:  # dropped silently, an option for safety would be one that is not there
+        raise BadDatabase(f"unknown option in the URL: {', '.join(asked)}")
+    return {
+        "engine": "tortoise.backends.asyncpg",
+        "credentials": {
+            "host": parts.hostname,
+            "port": parts.port or 5432,
+            "user": unquote(parts.username) if parts.username else None,
+            "password": unquote(parts.password) if parts.password else None,
+            "database": unquote(parts.path.lstrip("/")),
+            "minsize": 1,
+            "maxsize": database.pool_size,
+            **more,
+        },
+    }
+
+
 @asynccontextmanager
 async def opened(database: Database) -> AsyncIterator[TortoiseContext]:
     """Connect for as long as the block runs. Tables are made by `foundation.migrate`."""
+    path = sqlite_path(database)
+    if path is not None and str(path) != ":memory:":
+        path.parent.mkdir(parents=True, exist_ok=True)
     # Tortoise keeps prepared SQL by table name alone: that of another dialect must go.
     EXECUTOR_CACHE.clear()
     async with TortoiseContext() as context:

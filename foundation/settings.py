@@ -3,9 +3,9 @@
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -22,7 +22,8 @@ class Database(Group):
 
     url: SecretStr = Field(
         SecretStr("sqlite://data/linli.sqlite3"),
-        description="sqlite://PATH or postgres://user:password@host:port/name",
+        description="sqlite://PATH or postgres://user:password@host:port/name?sslmode=require; "
+        "unset: linli.sqlite3 in data_dir",
     )
     sqlite_synchronous: Literal["FULL", "NORMAL"] = Field(
         "FULL", description="FULL: what was acknowledged survives a power cut too"
@@ -182,3 +183,11 @@ class Settings(BaseSettings):
     devices: Devices = Devices()
     auth: Auth = Auth()
     jobs: Jobs = Jobs()
+
+    @model_validator(mode="after")
+    def _keep_sqlite_in_data_dir(self) -> Self:
+        """Nobody who moves the data folder wants the database to stay behind."""
+        if "url" not in self.database.model_fields_set:
+            url = SecretStr(f"sqlite://{self.data_dir}/linli.sqlite3")
+            self.__dict__["database"] = self.database.model_copy(update={"url": url})
+        return self

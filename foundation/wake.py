@@ -34,6 +34,11 @@ class Wake:
         for event in self._waiting.get(topic, ()):
             event.set()
 
+    def heard_all(self) -> None:
+        """Wake everybody in this process: some kicks may have been missed."""
+        for topic in list(self._waiting):
+            self.heard(topic)
+
     @contextmanager
     def listen(self, *topics: str) -> Iterator[asyncio.Event]:
         """An event that any of `topics` sets. Clear it before looking, then wait."""

@@ -1,0 +1,106 @@
+"""What every command of `linli` needs: an opened context, and errors in one line."""
+
+import asyncio
+import errno
+import functools
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import ParamSpec, TypeVar
+
+import asyncpg
+from tortoise.exceptions import BaseORMException
+
+from foundation import db, log, migrate, settings_doc
+from foundation.errors import DomainError
+from foundation.runner import Context
+from foundation.security import load_keyring
+from foundation.settings import Settings
+from foundation.wake_pg import Relay
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@asynccontextmanager
+async def in_context(
+    settings: Settings | None = None, *, relay: bool = True
+) -> AsyncIterator[Context]:
+    """Settings, keys, the opened database and wake-ups, for a command that ends soon.
+
+    Args:
+        settings: those given, or those of the environment.
+        relay: on PostgreSQL, also wake other processes and hear from them.
+
+    Raises:
+        BadSettings: see `settings_doc.read`.
+        BadKey: the master key cannot be read.
+        BadDatabase: nobody answers at the database's address.
+        NotMigrated: its tables are not those of this program.
+    """
+    settings = settings or settings_doc.read()
+    secret = settings.master_key.get_secret_value() if settings.master_key else None
+    context = Context(settings, load_keyring(settings.data_dir, secret))
+    async with db.opened(settings.database):
+        await _check_database()
+        if not (relay and db.is_postgres()):
+            yield context
+            return
+        async with _relayed(context):
+            yield context
+
+
+async def _check_database() -> None:
+    try:
+        trouble = await migrate.trouble()
+    except (OSError, asyncpg.PostgresError, sqlite3.Error, BaseORMException) as error:
+        raise db.BadDatabase(str(error) or type(error).__name__) from error
+    if trouble is not None:
+        raise migrate.NotMigrated(trouble)
+
+
+@asynccontextmanager
+async def _relayed(context: Context) -> AsyncIterator[None]:
+    relay, stop = Relay(context.wake, context.settings.database), asyncio.Event()
+    await relay.start()
+    running = asyncio.create_task(relay.run(stop), name="wake")
+    try:
+        yield
+    finally:
+        stop.set()
+        await running
+        await relay.close()
+
+
+def awaited(command: Callable[P, Awaitable[R]]) -> Callable[P, R]:
+    """Make an `async def` a command for typer: it runs in an event loop of its own."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        async def main() -> R:
+            return await command(*args, **kwargs)
+
+        return asyncio.run(main())
+
+    return run
+
+
+def quiet(settings: Settings) -> None:
+    """Log as a command does: warnings only, for what it prints is its answer."""
+    log.configure(json=settings.log_json, level="warning")
+
+
+def in_one_line(error: BaseException) -> str | None:
+    """What an operator can act on, in one line; None for what is a bug of ours."""
+    if isinstance(error, BaseExceptionGroup):
+        lines = [in_one_line(each) for each in error.exceptions]
+        return None if None in lines else "; ".join(dict.fromkeys(map(str, lines)))
+    if isinstance(error, DomainError):
+        line = f"{error.title}: {error}" if str(error) else error.title
+    elif isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        line = f"The port is taken: {error.strerror or error}"
+    elif isinstance(error, OSError):
+        line = str(error) or type(error).__name__
+    else:
+        return None
+    return " ".join(line.split())
