@@ -19,9 +19,20 @@ class RemoteGrant(Model):
     house_id = fields.UUIDField(null=True, db_index=True)
     valid_from = fields.DatetimeField(null=True)
     valid_to = fields.DatetimeField(null=True)
-    suspended = fields.BooleanField(default=False)
-    """For security only, never for a debt (R8)."""
 
     class Meta:
         table = "registry_remote_grant"
         unique_together = (("person_id", "place_id", "house_id"),)
+
+
+class RemoteSuspension(Model):
+    """This person opens nothing from afar: for security only, never for a debt (R8).
+
+    Apart from the grants, which are replaced whole: a new grant does not lift it.
+    """
+
+    person_id = fields.UUIDField(primary_key=True)
+    since = fields.DatetimeField()
+
+    class Meta:
+        table = "registry_remote_suspension"

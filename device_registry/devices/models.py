@@ -132,7 +132,8 @@ class DeviceSession(Model):
     """The latest session of a station: what presence and commands both read.
 
     `online` follows the broker's session table by epoch. `sess`, `up_ms` and `heard_at`
-    come from hello and heartbeats of that session; `sess` is empty until its hello.
+    come from hello and heartbeats of that session; `sess` is empty until its hello. So are
+    `secret_ver`, which signs it, and `evt_first`, the oldest event its journal still holds.
     """
 
     mac = fields.CharField(max_length=12, primary_key=True)
@@ -146,6 +147,8 @@ class DeviceSession(Model):
     heard_at = fields.DatetimeField(null=True)
     ctr = fields.BigIntField(default=0)
     boot = fields.BigIntField(default=0)
+    secret_ver = fields.IntField(default=0)
+    evt_first = fields.BigIntField(default=0)
     fw = fields.CharField(max_length=32, default="")
     hello = fields.JSONField(null=True)
     heartbeat = fields.JSONField(null=True)

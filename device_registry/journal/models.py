@@ -8,10 +8,12 @@ from foundation.ids import new_id
 
 
 class DeviceEvent(Model):
-    """One event of one station. (device, seq) is unique: a repeated batch changes nothing."""
+    """One event of one station. (device, box, seq) is unique: a repeat changes nothing."""
 
     id = fields.UUIDField(primary_key=True, default=new_id)
     device_id = fields.UUIDField()
+    box = fields.IntField()
+    """Which box at that place wrote it (`Device.box`): a replacement's journal begins at 1."""
     community_id = fields.UUIDField()
     seq = fields.BigIntField()
     boot = fields.BigIntField()
@@ -34,9 +36,20 @@ class DeviceEvent(Model):
 
     class Meta:
         table = "registry_device_event"
-        unique_together = (("device_id", "seq"),)
+        unique_together = (("device_id", "box", "seq"),)
         indexes = (
             Index(fields=("community_id", "opening", "at")),
             Index(fields=("device_id", "at")),
             Index(fields=("house_id", "at")),
         )
+
+
+class JournalHead(Model):
+    """How far the journal of a box is stored without a hole: what it may forget."""
+
+    device_id = fields.UUIDField(primary_key=True)
+    box = fields.IntField()
+    upto = fields.BigIntField()
+
+    class Meta:
+        table = "registry_journal_head"

@@ -46,11 +46,18 @@ class Event(BaseModel):
 
 
 class EventBatch(Message):
-    """Station to platform, `up/s/evt`, QoS 1. PUBACK means nothing here: wait for `evtack`."""
+    """Station to platform, `up/s/evt`, QoS 1. PUBACK means nothing here: wait for `evtack`.
+
+    In order of `seq`, the oldest not acknowledged first. `prev` is the seq of the event that
+    the station holds before these, 0 when they are its oldest: so a hole that it made itself
+    (`gap`) differs from a message that was lost, behind which nothing is acknowledged.
+    Without `prev` it counts as the number before the first.
+    """
 
     ROUTE: ClassVar = Route("evt", "up")
 
     events: tuple[Event, ...] = Field(min_length=1, max_length=BATCH)
+    prev: Counter | None = None
 
 
 class EventAck(Signed):
