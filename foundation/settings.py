@@ -110,6 +110,19 @@ class Broker(Group):
         {}, description='what they may do: {"name": {"publish": [filter], "subscribe": [filter]}}'
     )
     service_connections: int = Field(500, description="clients of the open lane at once")
+    service_message_rate: int = Field(
+        1000, ge=1, description="packets a second a client of the open lane; then slowed down"
+    )
+    service_byte_rate: int = Field(
+        4 * 1024 * 1024, ge=1, description="bytes a second a client of the open lane; then slowed"
+    )
+    service_queue: int = Field(
+        1024 * 1024, ge=1, description="bytes waiting for a slow one of them; then closed"
+    )
+    service_subscriptions: int = Field(200, ge=1, description="of one client of the open lane")
+    retained_bytes: int = Field(
+        16 * 1024 * 1024, ge=0, description="all retained messages of the open lane together"
+    )
 
 
 class Devices(Group):
