@@ -9,7 +9,10 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
+
+_held: ContextVar[list[tuple["Wake", str]] | None] = ContextVar("held", default=None)
 
 
 class Wake:
@@ -25,6 +28,10 @@ class Wake:
 
     def kick(self, topic: str) -> None:
         """Wake everybody who listens to `topic`, here and in other processes."""
+        held = _held.get()
+        if held is not None:
+            held.append((self, topic))
+            return
         self.heard(topic)
         if self._relay is not None:
             self._relay(topic)
@@ -52,6 +59,23 @@ class Wake:
                 self._waiting[topic].discard(event)
                 if not self._waiting[topic]:
                     del self._waiting[topic]
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Keep kicks of this task back until the block ends; drop them when it fails.
+
+    For whoever runs somebody else's act, which kicks after its own transaction, inside a
+    larger one: around that one, so that the kicks still come after COMMIT.
+    """
+    kicks: list[tuple[Wake, str]] = []
+    outer = _held.set(kicks)
+    try:
+        yield
+    finally:
+        _held.reset(outer)
+    for wake, topic in kicks:
+        wake.kick(topic)
 
 
 async def first_of(*events: asyncio.Event, within: timedelta) -> None:
