@@ -6,7 +6,7 @@ reads, so a number would shift; the cursor is opaque and comes from the answer b
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import BaseModel
@@ -45,9 +45,9 @@ class Paged:
         """How many rows come before it."""
         return (self.page - 1) * self.size
 
-    def of(self, items: list[Any], total: int) -> dict[str, Any]:
-        """The answer, for a route whose response model is a `Page`."""
-        return {"items": items, "total": total, "page": self.page, "size": self.size}
+    def of(self, items: list[T], total: int) -> Page[T]:
+        """The answer."""
+        return Page(items=items, total=total, page=self.page, size=self.size)
 
 
 async def _paged(

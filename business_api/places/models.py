@@ -1,5 +1,7 @@
 """The place tree, and who lives where. Thin: *People, places and rights* replaces it."""
 
+from typing import Any
+
 from tortoise import fields
 from tortoise.models import Model
 
@@ -67,6 +69,11 @@ class House(Model):
     parent_id = fields.UUIDField()
     code = fields.CharField(max_length=8)
     version = fields.IntField(default=1)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if self.parent_id is None:
+            self.parent_id = self.unit_id or self.building_id
 
     class Meta:
         table = "business_house"

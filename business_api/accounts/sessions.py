@@ -1,0 +1,197 @@
+"""Sessions: who is signed in. Access tokens point at one; ending it ends them all at once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
+from tortoise.transactions import in_transaction
+
+from business_api.accounts.models import Account, SignInSession
+from business_api.accounts.tokens import Tokens
+from business_api.actors import Actor
+from business_api.deps import NotSignedIn
+from foundation import audit
+from foundation.errors import DomainError, Kind
+from foundation.ids import new_id
+from foundation.runner import Context
+from foundation.security import digest
+
+TOPIC: Final = "sessions"
+"""Kicked when sessions have ended."""
+
+MOST: Final = 30
+"""Sessions an account may have at once; the oldest ends when there is one more."""
+
+
+class NoSuchSession(DomainError):
+    """No session of yours has this id, or it has ended."""
+
+    kind, code, title = Kind.NOT_FOUND, "no-such-session", "There is no such session"
+    title_zh = "会话不存在"
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What a caller gets at sign-in and at each refresh. `expires_in` in seconds."""
+
+    access_token: str
+    expires_in: int
+    refresh_token: str
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session as its owner sees it."""
+
+    id: UUID
+    created_at: datetime
+    refreshed_at: datetime
+    expires_at: datetime
+    address: str
+    agent: str
+
+
+async def begin(context: Context, account: Account, address: str, agent: str) -> Issued:
+    """Open a session in the caller's transaction; three statements."""
+    now = context.clock()
+    tokens = Tokens(context.keyring)
+    live = await _live_of(account.id, now).order_by("-created_at").offset(MOST - 1).values("id")
+    if live:
+        await _end(Q(id__in=[row["id"] for row in live]), now, "too_many")
+    session_id = new_id()
+    refresh_token = tokens.refresh(session_id)
+    session = await SignInSession.create(
+        id=session_id,
+        account=account,
+        token_hash=digest(refresh_token),
+        created_at=now,
+        refreshed_at=now,
+        expires_at=now + context.settings.auth.refresh_life,
+        address=address,
+        agent=agent[:200],
+    )
+    return _issue(context, tokens, session, account, refresh_token)
+
+
+async def refresh(context: Context, refresh_token: str, address: str) -> Issued:
+    """Exchange a refresh token for the next pair.
+
+    A spent token in somebody's hands means that two parties hold the session, and nobody
+    can tell which is the thief: the session ends.
+
+    Raises:
+        NotSignedIn: not ours, spent, or its session has ended.
+    """
+    now = context.clock()
+    tokens = Tokens(context.keyring)
+    session_id = tokens.read_refresh(refresh_token)
+    session = await SignInSession.get_or_none(id=session_id).select_related("account")
+    if session is None or not _is_live(session, now):
+        raise NotSignedIn
+    following = tokens.refresh(session_id)
+    expires_at = now + context.settings.auth.refresh_life
+    # The condition on the hash decides between two refreshes at once.
+    exchanged = await SignInSession.filter(
+        id=session_id, token_hash=digest(refresh_token), ended_at=None
+    ).update(token_hash=digest(following), refreshed_at=now, expires_at=expires_at, address=address)
+    if not exchanged:
+        await _stolen(context, session, address)
+        raise NotSignedIn("this refresh token was used before; the session has ended")
+    return _issue(context, tokens, session, session.account, following)
+
+
+async def actor_of(session_id: UUID, now: datetime) -> Actor | None:
+    """Who is signed in by a live session, as of now; None when it is over. One statement."""
+    session = await SignInSession.get_or_none(id=session_id).select_related("account")
+    if session is None or not _is_live(session, now):
+        return None
+    account = session.account
+    return Actor(account.id, account.kind, account.community_id, session.id, account.name)
+
+
+async def listed(account_id: UUID, now: datetime) -> list[SessionRow]:
+    """The live sessions of an account, the latest first; at most `MOST`. One statement."""
+    rows = await _live_of(account_id, now).order_by("-refreshed_at").limit(MOST)
+    return [
+        SessionRow(row.id, row.created_at, row.refreshed_at, row.expires_at, row.address, row.agent)
+        for row in rows
+    ]
+
+
+async def end(context: Context, actor: Actor, session_id: UUID, reason: str) -> None:
+    """End one session of the actor.
+
+    Raises:
+        NoSuchSession: not the actor's, or over.
+    """
+    async with in_transaction():
+        ended = await _end(Q(id=session_id, account_id=actor.account_id), context.clock(), reason)
+        if not ended:
+            raise NoSuchSession
+        await audit.append(
+            actor=actor.audit,
+            action="session.end",
+            object=f"session/{session_id}",
+            community_id=actor.community_id,
+            clock=context.clock,
+            reason=reason,
+        )
+    context.wake.kick(TOPIC)
+
+
+async def end_all(account_id: UUID, now: datetime, reason: str, *, keep: UUID | None = None) -> int:
+    """End every session of an account but `keep`; one statement. Kick `TOPIC` after COMMIT."""
+    which = Q(account_id=account_id)
+    if keep is not None:
+        which &= ~Q(id=keep)
+    return await _end(which, now, reason)
+
+
+async def _stolen(context: Context, session: SignInSession, address: str) -> None:
+    async with in_transaction():
+        if not await _end(Q(id=session.id), context.clock(), "token_reuse"):
+            return
+        await audit.append(
+            actor="platform",
+            action="session.revoke",
+            object=f"session/{session.id}",
+            community_id=session.account.community_id,
+            clock=context.clock,
+            reason="token_reuse",
+            account=str(session.account.id),
+            address=address,
+        )
+    context.wake.kick(TOPIC)
+
+
+def _issue(
+    context: Context, tokens: Tokens, session: SignInSession, account: Account, refresh_token: str
+) -> Issued:
+    life = context.settings.auth.access_life
+    access = tokens.access(
+        account.id,
+        session.id,
+        account.kind,
+        account.community_id,
+        now=context.clock(),
+        life=life,
+    )
+    return Issued(access, int(life.total_seconds()), refresh_token, session.id)
+
+
+def _is_live(session: SignInSession, now: datetime) -> bool:
+    over = session.ended_at is not None or session.expires_at <= now
+    return not over and session.account.disabled_at is None
+
+
+def _live_of(account_id: UUID, now: datetime) -> QuerySet[SignInSession]:
+    return SignInSession.filter(account_id=account_id, ended_at=None, expires_at__gt=now)
+
+
+async def _end(which: Q, now: datetime, reason: str) -> int:
+    """End the sessions meant by `which` that have not ended; how many. One statement."""
+    return await SignInSession.filter(which, ended_at=None).update(ended_at=now, end_reason=reason)

@@ -1,0 +1,152 @@
+"""`Idempotency-Key`: a POST that creates happens once, however often it is sent.
+
+The key is claimed in a row of its own before the act; the answer is written into that row
+in the act's own transaction, so that act and answer commit together or not at all. Who
+sends the same request again gets the stored answer; who sends another one under the same
+key is told so (422); who sends it while the first is under way waits (409). A failed act
+gives its key back. A claim whose process died is taken over after a minute, and the late
+holder, should it live after all, rolls back.
+
+For acts that are rows, and wake-ups after them: those are kept back until COMMIT. An act
+that speaks to the outside world (opening a door) keeps its own key (`OpenCommand`).
+"""
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Annotated, Final
+
+from fastapi import Depends, Header, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+from tortoise.exceptions import IntegrityError
+from tortoise.transactions import in_transaction
+
+from business_api.actors import Actor
+from business_api.deps import Ctx, CurrentActor
+from business_api.idempotency_models import IdempotencyRecord
+from foundation.errors import DomainError, Kind
+from foundation.runner import Context
+from foundation.wake import held
+
+LEASE: Final = timedelta(minutes=1)
+KEPT: Final = timedelta(hours=24)
+"""How long an answer can be had again; then `housekeeping` forgets the key."""
+
+_ATTEMPTS: Final = 3
+
+
+class KeyReused(DomainError):
+    """The key was used before, for another request."""
+
+    kind, code, title = Kind.INVALID, "key-reused", "The Idempotency-Key belongs to another request"
+    title_zh = "幂等键已用于其他请求"
+
+
+class RequestInFlight(DomainError):
+    """The same request is being worked on; send it again in a moment."""
+
+    kind, code, title = Kind.CONFLICT, "request-in-flight", "The same request is under way"
+    title_zh = "相同请求正在处理"
+
+
+class Once:
+    """One POST and its key, if it has one."""
+
+    def __init__(
+        self, context: Context, actor: Actor, route: str, key: str | None, request_hash: str
+    ) -> None:
+        self._context = context
+        self._actor = actor
+        self._route = route
+        self._key = key
+        self._hash = request_hash
+
+    async def __call__(
+        self, act: Callable[[], Awaitable[BaseModel]], *, status: int = 201
+    ) -> Response:
+        """Do `act` and answer with what it returns, or give the answer it gave before.
+
+        Raises:
+            KeyReused, RequestInFlight: see there; and whatever `act` raises.
+        """
+        if self._key is None:
+            return _response(status, (await act()).model_dump_json())
+        record = await self._claim(self._key)
+        if record.status is not None:
+            return _response(record.status, record.response["body"], replayed=True)
+        try:
+            body = await self._act_and_store(act, record, status)
+        except BaseException:
+            await IdempotencyRecord.filter(id=record.id, status=None).delete()
+            raise
+        return _response(status, body)
+
+    async def _act_and_store(
+        self, act: Callable[[], Awaitable[BaseModel]], record: IdempotencyRecord, status: int
+    ) -> str:
+        with held():
+            async with in_transaction():
+                body = (await act()).model_dump_json()
+                mine = IdempotencyRecord.filter(id=record.id, status=None)
+                if not await mine.update(status=status, response={"body": body}):
+                    raise RequestInFlight("the claim was taken over")
+        return body
+
+    async def _claim(self, key: str) -> IdempotencyRecord:
+        """The row to fill in, or the filled one. The unique index decides who is first."""
+        now = self._context.clock()
+        for _ in range(_ATTEMPTS):
+            try:
+                return await IdempotencyRecord.create(
+                    actor_id=self._actor.account_id,
+                    route=self._route,
+                    key=key,
+                    request_hash=self._hash,
+                    created_at=now,
+                )
+            except IntegrityError:
+                known = await IdempotencyRecord.get_or_none(
+                    actor_id=self._actor.account_id, route=self._route, key=key
+                )
+            if known is None:
+                continue
+            if known.request_hash != self._hash:
+                raise KeyReused
+            if known.status is not None:
+                return known
+            if known.created_at > now - LEASE:
+                raise RequestInFlight
+            await IdempotencyRecord.filter(id=known.id, status=None).delete()
+        raise RequestInFlight
+
+
+async def _once(
+    request: Request,
+    context: Ctx,
+    actor: CurrentActor,
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            min_length=1,
+            max_length=80,
+            pattern=r"^[\x21-\x7e]+$",
+            description="Any unique text; the same request under it happens once in 24 hours.",
+        ),
+    ] = None,
+) -> Once:
+    # Keyed: a body may hold a password, and its plain hash would let it be guessed.
+    secret = context.keyring.derive("idempotency")
+    text = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
+    request_hash = hmac.digest(secret, text + await request.body(), hashlib.sha256).hex()
+    return Once(context, actor, request.scope["route"].operation_id, key, request_hash)
+
+
+OnceOnly = Annotated[Once, Depends(_once)]
+
+
+def _response(status: int, body: str, *, replayed: bool = False) -> Response:
+    headers = {"Idempotency-Replayed": "true"} if replayed else None
+    return Response(body, status_code=status, headers=headers, media_type="application/json")

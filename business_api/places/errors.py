@@ -1,0 +1,45 @@
+"""What can go wrong with places. What is in another community does not exist here."""
+
+from foundation.errors import DomainError, Kind
+
+
+class NoSuchCommunity(DomainError):
+    """There is no such community."""
+
+    kind, code, title = Kind.NOT_FOUND, "no-such-community", "There is no such community"
+    title_zh = "小区不存在"
+
+
+class NoSuchBuilding(DomainError):
+    """No building of this community has this id."""
+
+    kind, code, title = Kind.NOT_FOUND, "no-such-building", "There is no such building"
+    title_zh = "楼栋不存在"
+
+
+class NoSuchUnit(DomainError):
+    """No unit of this community (and building) has this id."""
+
+    kind, code, title = Kind.NOT_FOUND, "no-such-unit", "There is no such unit"
+    title_zh = "单元不存在"
+
+
+class NoSuchHouse(DomainError):
+    """No house of this community has this id."""
+
+    kind, code, title = Kind.NOT_FOUND, "no-such-house", "There is no such house"
+    title_zh = "房屋不存在"
+
+
+class CodeTaken(DomainError):
+    """Something beside it has this code already."""
+
+    kind, code, title = Kind.CONFLICT, "code-taken", "The code is taken"
+    title_zh = "编号已被使用"
+
+
+class UnitMismatch(DomainError):
+    """A house belongs to a unit where the building has units, and to none where it has not."""
+
+    kind, code, title = Kind.INVALID, "unit-mismatch", "Building and unit do not fit together"
+    title_zh = "楼栋与单元不匹配"

@@ -1,0 +1,1 @@
+"""Who lives where, and so may open which doors from afar."""

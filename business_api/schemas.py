@@ -1,0 +1,32 @@
+"""What request and answer models have in common."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+
+class In(BaseModel):
+    """A request body. An unknown field is a mistake of the caller, and said so."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Out(BaseModel):
+    """An answer, read off a row's attributes. No defaults: every field is always there."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+# Control characters are refused: they have no place in a name, forge log lines, and
+# PostgreSQL cannot store U+0000.
+_LINE = r"^[^\x00-\x1f\x7f]*$"
+
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=_LINE)
+]
+Search = Annotated[str, StringConstraints(strip_whitespace=True, max_length=80, pattern=_LINE)]
+Code = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9A-Za-z]{1,8}$")]
+"""Of a building, unit or house; digits are advised ("01", "0101"), letters allowed."""
+
+Username = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_LINE)]
+Password = Annotated[SecretStr, Field(min_length=1, max_length=128)]
