@@ -1,45 +1,32 @@
 """MQTT 3.1.1 packets, sans I/O: bytes to values and back. Strict: what is odd is `Malformed`.
 
-Source: OASIS MQTT 3.1.1; numbers in brackets are its normative statements. Offsets
-(`at`, `end`) are into the buffer that holds the packet, so that nothing is copied twice.
+Every `read_…` raises `Malformed`. Offsets (`at`, `end`) are into the buffer that holds the
+packet, so that nothing is copied twice.
+
+Source: OASIS MQTT 3.1.1; names in brackets are its normative statements.
 """
 
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-CONNECT: Final = 1
-PUBLISH: Final = 3
-PUBACK: Final = 4
-SUBSCRIBE: Final = 8
-UNSUBSCRIBE: Final = 10
-PINGREQ: Final = 12
-DISCONNECT: Final = 14
-
-ACCEPTED: Final = 0
-BAD_PROTOCOL: Final = 1
-BAD_CLIENT_ID: Final = 2
-UNAVAILABLE: Final = 3
-BAD_CREDENTIALS: Final = 4
-NOT_AUTHORISED: Final = 5
+# Packets a client sends.
+CONNECT, PUBLISH, PUBACK, SUBSCRIBE, UNSUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4, 8, 10, 12, 14
+# Return codes of a CONNACK.
+ACCEPTED, BAD_PROTOCOL, BAD_CLIENT_ID, UNAVAILABLE, BAD_CREDENTIALS, NOT_AUTHORISED = range(6)
 
 REFUSED: Final = 0x80
 """A SUBACK code: this subscription was not made."""
-PINGRESP: Final = b"\xd0\x00"
-PINGREQ_PACKET: Final = b"\xc0\x00"
-DISCONNECT_PACKET: Final = b"\xe0\x00"
-
-LONGEST: Final = 268_435_455
-"""Most a remaining length can say (four bytes)."""
+PINGREQ_PACKET, PINGRESP, DISCONNECT_PACKET = b"\xc0\x00", b"\xd0\x00", b"\xe0\x00"
 
 Frame = tuple[int, int, int]
 """First byte, where the body begins, where it ends."""
 
 
-class Malformed(Exception):  # noqa: N818 - the word of the standard
+class Malformed(Exception):
     """Not MQTT 3.1.1: close the connection [MQTT-4.8.0-1]."""
 
 
-class WrongProtocol(Exception):  # noqa: N818
+class WrongProtocol(Exception):
     """A CONNECT of another version of MQTT: answer 1, then close [MQTT-3.1.2-2]."""
 
 
@@ -67,13 +54,13 @@ class Connect:
     def encode(self) -> bytes:
         """The packet, as the client would have sent it."""
         flags = self.clean << 1
-        payload = text(self.client_id)
+        payload = _short(self.client_id.encode())
         if self.will is not None:
             flags |= 4 | self.will.qos << 3 | self.will.retain << 5
-            payload += text(self.will.topic) + _short(self.will.payload)
+            payload += _short(self.will.topic.encode()) + _short(self.will.payload)
         if self.username is not None:
             flags |= 0x80
-            payload += text(self.username)
+            payload += _short(self.username.encode())
         if self.password is not None:
             flags |= 0x40
             payload += _short(self.password)
@@ -140,13 +127,15 @@ class Stream:
                 if end - start > self.limit:
                     raise Malformed("too long")
                 if end > size:
-                    return self._wait(end - start)
+                    self._wait(end - start)
+                    return None
                 self._at = end
                 return data[start], at, end
             shift += 7
             if shift > 21:
                 raise Malformed("length of five bytes")
-        return self._wait(size - start + 1)
+        self._wait(size - start + 1)
+        return None
 
     def rest(self) -> bytes:
         """Take out everything that no `next` has given yet."""
@@ -161,21 +150,16 @@ class Stream:
 
 
 def read_connect(head: int, body: bytes) -> Connect:
-    """Read the body of a CONNECT.
-
-    Raises:
-        Malformed: it is none.
-        WrongProtocol: it is one of MQTT 3.1 or 5.
-    """
-    if head != CONNECT << 4:
-        raise Malformed("not a CONNECT")
+    """Read a CONNECT; raises `WrongProtocol` too."""
     name, at = _take(body, 0)
-    if name not in (b"MQTT", b"MQIsdp") or len(body) < at + 4:
-        raise Malformed("not MQTT")
+    if head != CONNECT << 4 or name not in (b"MQTT", b"MQIsdp") or len(body) < at + 4:
+        raise Malformed("not a CONNECT")
     if name != b"MQTT" or body[at] != 4:
         raise WrongProtocol(f"level {body[at]}")
     flags, keepalive = body[at + 1], int.from_bytes(body[at + 2 : at + 4], "big")
-    _check_flags(flags)
+    bad_will = flags & 0x18 == 0x18 or (flags & 0x38 and not flags & 4)
+    if flags & 1 or bad_will or flags & 0xC0 == 0x40:
+        raise Malformed("flags")  # [MQTT-3.1.2-3, -11, -14, -22]
     client_id, at = _take_text(body, at + 4)
     will = username = password = None
     if flags & 4:
@@ -192,24 +176,8 @@ def read_connect(head: int, body: bytes) -> Connect:
     return Connect(client_id, bool(flags & 2), keepalive, username, password, will)
 
 
-def _check_flags(flags: int) -> None:
-    if flags & 1:
-        raise Malformed("reserved flag")  # [MQTT-3.1.2-3]
-    if flags & 4:
-        if flags & 0x18 == 0x18:
-            raise Malformed("will QoS 3")  # [MQTT-3.1.2-14]
-    elif flags & 0x38:
-        raise Malformed("will flags without a will")  # [MQTT-3.1.2-11]
-    if flags & 0x40 and not flags & 0x80:
-        raise Malformed("password without a user name")  # [MQTT-3.1.2-22]
-
-
 def read_publish(head: int, data: bytes, at: int, end: int) -> Publish:
-    """Read a PUBLISH.
-
-    Raises:
-        Malformed: QoS 3, a topic with wildcards or that is no text, no packet id.
-    """
+    """Read a PUBLISH."""
     qos = head >> 1 & 3
     start = at + 2
     at = start + (data[at] << 8 | data[at + 1]) if end >= start else end + 1
@@ -219,8 +187,7 @@ def read_publish(head: int, data: bytes, at: int, end: int) -> Publish:
         topic = data[start:at].decode()
     except UnicodeDecodeError:
         raise Malformed("topic is not UTF-8") from None
-    if not topic or "+" in topic or "#" in topic or "\0" in topic:
-        raise Malformed("topic name")  # [MQTT-3.3.2-2]
+    check_topic(topic)
     packet_id = 0
     if qos:
         packet_id = read_packet_id(data, at, end)
@@ -228,36 +195,28 @@ def read_publish(head: int, data: bytes, at: int, end: int) -> Publish:
     return Publish(topic, data[at:end], qos, packet_id, bool(head & 1), bool(head & 8))
 
 
-def read_packet_id(data: bytes, at: int, end: int) -> int:
-    """The packet id at `at`.
+def check_topic(topic: str) -> None:
+    """Raise `Malformed` unless something may be published under `topic`."""
+    if not topic or "+" in topic or "#" in topic or "\0" in topic:
+        raise Malformed("topic name")  # [MQTT-3.3.2-2]
 
-    Raises:
-        Malformed: it is 0, or missing [MQTT-2.3.1-1].
-    """
+
+def read_packet_id(data: bytes, at: int, end: int) -> int:
+    """The packet id at `at`."""
     if end - at < 2 or not (packet_id := data[at] << 8 | data[at + 1]):
         raise Malformed("packet id")
     return packet_id
 
 
 def read_puback(head: int, data: bytes, at: int, end: int) -> int:
-    """The packet id that is acknowledged.
-
-    Raises:
-        Malformed: not a PUBACK.
-    """
+    """The packet id that is acknowledged."""
     if head != PUBACK << 4 or end - at != 2:
         raise Malformed("PUBACK")
     return read_packet_id(data, at, end)
 
 
 def read_subscribe(head: int, data: bytes, at: int, end: int) -> tuple[int, list[tuple[str, int]]]:
-    """The packet id, and what is asked for: filter and QoS.
-
-    Raises:
-        Malformed: not a SUBSCRIBE, or one without a filter [MQTT-3.8.3-3].
-    """
-    if head != SUBSCRIBE << 4 | 2:
-        raise Malformed("SUBSCRIBE")
+    """The packet id, and what is asked for: at least one filter with its QoS."""
     packet_id, wanted = read_packet_id(data, at, end), []
     body, at = data[at + 2 : end], 0
     while at < len(body):
@@ -266,55 +225,33 @@ def read_subscribe(head: int, data: bytes, at: int, end: int) -> tuple[int, list
             raise Malformed("subscription")  # [MQTT-3-8.3-4]
         wanted.append((wish, body[at]))
         at += 1
-    if not wanted:
-        raise Malformed("SUBSCRIBE to nothing")
+    if head != SUBSCRIBE << 4 | 2 or not wanted:
+        raise Malformed("SUBSCRIBE")  # [MQTT-3.8.3-3]
     return packet_id, wanted
 
 
 def read_unsubscribe(head: int, data: bytes, at: int, end: int) -> tuple[int, list[str]]:
-    """The packet id, and the filters to end.
-
-    Raises:
-        Malformed: not an UNSUBSCRIBE, or one without a filter.
-    """
-    if head != UNSUBSCRIBE << 4 | 2:
-        raise Malformed("UNSUBSCRIBE")
+    """The packet id, and at least one filter to end."""
     packet_id, ended = read_packet_id(data, at, end), []
     body, at = data[at + 2 : end], 0
     while at < len(body):
         wish, at = _take_text(body, at)
         ended.append(wish)
-    if not ended or "" in ended:
-        raise Malformed("UNSUBSCRIBE from nothing")
+    if head != UNSUBSCRIBE << 4 | 2 or not ended or "" in ended:
+        raise Malformed("UNSUBSCRIBE")  # [MQTT-3.10.3-2]
     return packet_id, ended
 
 
-def check_topic(topic: str) -> None:
-    """Whether something may be published under `topic`.
-
-    Raises:
-        Malformed: it is empty or holds a wildcard.
-    """
-    if not topic or "+" in topic or "#" in topic:
-        raise Malformed("topic name")
-
-
 def packet(head: int, body: bytes) -> bytes:
-    """A whole packet from its first byte and its body.
-
-    Raises:
-        ValueError: the body is longer than MQTT can say.
-    """
+    """A whole packet from its first byte and its body (below 2**28 bytes)."""
     size = len(body)
     if size < 128:
         return bytes((head, size)) + body
-    if size > LONGEST:
-        raise ValueError("longer than MQTT can say")
     length = bytearray()
     while size:
         size, low = size >> 7, size & 0x7F
         length.append(low | 0x80 if size else low)
-    return bytes((head,)) + length + body
+    return bytes((head, *length)) + body
 
 
 def publish(topic: bytes, payload: bytes, packet_id: int = 0) -> bytes:
@@ -332,7 +269,7 @@ def connack(code: int) -> bytes:
 
 def puback(packet_id: int) -> bytes:
     """The acknowledgement of a PUBLISH at QoS 1."""
-    return bytes((0x40, 2, packet_id >> 8, packet_id & 0xFF))
+    return b"\x40\x02" + packet_id.to_bytes(2, "big")
 
 
 def suback(packet_id: int, codes: list[int]) -> bytes:
@@ -342,12 +279,7 @@ def suback(packet_id: int, codes: list[int]) -> bytes:
 
 def unsuback(packet_id: int) -> bytes:
     """The answer to an UNSUBSCRIBE."""
-    return bytes((0xB0, 2, packet_id >> 8, packet_id & 0xFF))
-
-
-def text(value: str) -> bytes:
-    """UTF-8 behind its length of two bytes."""
-    return _short(value.encode())
+    return b"\xb0\x02" + packet_id.to_bytes(2, "big")
 
 
 def _short(value: bytes) -> bytes:
