@@ -4,6 +4,8 @@ Append inside the transaction of the act itself, so that neither exists without 
 """
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +17,17 @@ from foundation.models import AuditEvent
 from foundation.wire.base import canonical
 
 _LOCK = 0x6C696E6C69_01  # "linli", 1: one appender at a time on PostgreSQL
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line to append; see `append` for the words."""
+
+    actor: str
+    action: str
+    object: str
+    community_id: UUID | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def append(
@@ -36,22 +49,33 @@ async def append(
         clock: when it was done.
         facts: JSON values; never secrets, never personal data in clear.
     """
+    await append_all([Line(actor, action, object, community_id, facts)], clock=clock)
+
+
+async def append_all(lines: Sequence[Line], *, clock: Clock = utc_now) -> None:
+    """Add lines, in order. Costs what one costs; nothing when there are none."""
+    if not lines:
+        return
     async with in_transaction():
         if is_postgres():
             await connection().execute_query("SELECT pg_advisory_xact_lock($1)", [_LOCK])
         last = await AuditEvent.all().order_by("-seq").first().values("seq", "hash")
-        line = AuditEvent(
-            seq=last["seq"] + 1 if last else 1,
-            at=clock(),
-            actor=actor,
-            action=action,
-            object=object,
-            community_id=community_id,
-            facts=facts,
-            prev_hash=last["hash"] if last else "",
-        )
-        line.hash = _hash(line)
-        await line.save(force_create=True)
+        prev, now = last["hash"] if last else "", clock()
+        rows = []
+        for seq, line in enumerate(lines, last["seq"] + 1 if last else 1):
+            row = AuditEvent(
+                seq=seq,
+                at=now,
+                actor=line.actor,
+                action=line.action,
+                object=line.object,
+                community_id=line.community_id,
+                facts=dict(line.facts),
+                prev_hash=prev,
+            )
+            row.hash = prev = _hash(row)
+            rows.append(row)
+        await AuditEvent.bulk_create(rows)
 
 
 async def broken_at() -> int | None:

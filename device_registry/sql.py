@@ -1,0 +1,104 @@
+"""Statements in SQL that SQLite and PostgreSQL both understand.
+
+For what the ORM cannot say in one statement: RETURNING, UNION ALL with a LIMIT in each
+branch, and many rows from one parameter. Values are parameters, always; the text is ours.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from foundation.db import connection, is_postgres
+
+Row = dict[str, Any]
+
+
+async def fetch(statement: str, *values: object) -> list[Row]:
+    """Run one statement with `?` for each value; the rows it returns.
+
+    Pass a UUID as it is; a datetime aware. SQLite answers with text for both and with 0 and
+    1 for booleans: read them with `uid`, `when` and `bool`.
+    """
+    if is_postgres():
+        return await connection().execute_query_dict(_numbered(statement), list(values))
+    plain = [str(value) if isinstance(value, UUID) else value for value in values]
+    return await connection().execute_query_dict(statement, plain)
+
+
+async def over(
+    statement: str, columns: Mapping[str, str], rows: Sequence[Row], *values: object
+) -> list[Row]:
+    """Run one statement over any number of rows, which it sees as the table `v`.
+
+    All rows travel in one parameter, so the text, and what the database has prepared for
+    it, is the same for one row and for a thousand.
+
+    Args:
+        statement: holds `{v}` where the table stands, before any `?`.
+        columns: name -> PostgreSQL type of the columns of `v`.
+        rows: what is in it.
+        values: for the `?` after it.
+    """
+    packed = json.dumps(rows, default=_packed, ensure_ascii=False, separators=(",", ":"))
+    postgres = is_postgres()
+    text = _with_table(statement, tuple(columns.items()), postgres)
+    return await fetch(text, packed, *values)
+
+
+async def serialise(name: str) -> None:
+    """Until the end of this transaction, be the only one that asked for `name`.
+
+    Nothing to do on SQLite: a transaction there is alone from its beginning.
+    """
+    if is_postgres():
+        await fetch("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", name)
+
+
+def within() -> str:
+    """After a SELECT: hold its rows against writers until the transaction ends."""
+    return " FOR SHARE" if is_postgres() else ""
+
+
+def when(value: object) -> datetime | None:
+    """A point in time out of a returned row."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value.astimezone(UTC) if isinstance(value, datetime) else None
+
+
+def uid(value: object) -> UUID | None:
+    """An id out of a returned row."""
+    return None if value is None else UUID(str(value))
+
+
+def unpacked(value: object) -> Any:
+    """The content of a JSON column out of a returned row."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _packed(value: object) -> str:
+    if isinstance(value, datetime):  # as the ORM writes it, so that text compares as time does
+        return value.astimezone(UTC).isoformat(" ")
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"cannot travel: {type(value).__name__}")
+
+
+@lru_cache(maxsize=256)
+def _numbered(statement: str) -> str:
+    first, *rest = statement.split("?")
+    return first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
+
+
+@lru_cache(maxsize=64)
+def _with_table(statement: str, columns: tuple[tuple[str, str], ...], postgres: bool) -> str:
+    if postgres:
+        typed = ", ".join(f"{name} {kind}" for name, kind in columns)
+        table = f"jsonb_to_recordset(?::jsonb) AS v({typed})"
+    else:
+        picked = ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name, _ in columns)
+        table = f"(SELECT {picked} FROM json_each(?)) AS v"  # noqa: S608  (names of columns)
+    return statement.replace("{v}", table)
