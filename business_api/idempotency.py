@@ -64,9 +64,17 @@ class Once:
         self._hash = request_hash
 
     async def __call__(
-        self, act: Callable[[], Awaitable[BaseModel]], *, status: int = 201
+        self, act: Callable[[], Awaitable[BaseModel]], *, status: int = 201, whole: bool = True
     ) -> Response:
         """Do `act` and answer with what it returns, or give the answer it gave before.
+
+        Args:
+            act: what is to happen once.
+            status: of the answer, when it goes well.
+            whole: `act` and the stored answer commit together. False for an act that must
+                not run inside a transaction, because what it notes of a failure has to
+                stay (a wrong code is counted): its answer is stored after it, and a crash
+                between the two lets a later repeat find out by itself that it happened.
 
         Raises:
             KeyReused, RequestInFlight: see there; and whatever `act` raises.
@@ -77,15 +85,25 @@ class Once:
         if record.status is not None:
             return _response(record.status, record.response["body"], replayed=True)
         try:
-            body = await self._act_and_store(act, record, status)
+            body = await self._act_and_store(act, record, status, whole=whole)
         except BaseException:
             await IdempotencyRecord.filter(id=record.id, status=None).delete()
             raise
         return _response(status, body)
 
     async def _act_and_store(
-        self, act: Callable[[], Awaitable[BaseModel]], record: IdempotencyRecord, status: int
+        self,
+        act: Callable[[], Awaitable[BaseModel]],
+        record: IdempotencyRecord,
+        status: int,
+        *,
+        whole: bool,
     ) -> str:
+        if not whole:
+            body = (await act()).model_dump_json()
+            done = IdempotencyRecord.filter(id=record.id, status=None)
+            await done.update(status=status, response={"body": body})
+            return body
         with held():
             async with in_transaction():
                 body = (await act()).model_dump_json()

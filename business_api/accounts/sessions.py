@@ -1,5 +1,6 @@
 """Sessions: who is signed in. Access tokens point at one; ending it ends them all at once."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -120,6 +121,19 @@ async def listed(account_id: UUID, now: datetime) -> list[SessionRow]:
         SessionRow(row.id, row.created_at, row.refreshed_at, row.expires_at, row.address, row.agent)
         for row in rows
     ]
+
+
+async def alive_among(session_ids: Collection[UUID], now: datetime) -> set[UUID]:
+    """Those that still live, of the sessions behind open event streams. One statement."""
+    if not session_ids:
+        return set()
+    alive = SignInSession.filter(
+        id__in=list(session_ids),
+        ended_at=None,
+        expires_at__gt=now,
+        account__disabled_at__isnull=True,
+    )
+    return {row["id"] for row in await alive.values("id")}
 
 
 async def end(context: Context, actor: Actor, session_id: UUID, reason: str) -> None:
