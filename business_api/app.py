@@ -7,16 +7,23 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from business_api import health_api, openapi, problems
-from business_api.deps import Authenticator
+from business_api.accounts import router as accounts
+from business_api.accounts.authentication import Sessions
 from business_api.middleware import BodyLimit, Edge
+from business_api.places import router as places
 from business_api.rate_limits import RateLimit
+from business_api.residents import router as residents
 from foundation.runner import Context
 
-ROUTERS: Final[tuple[APIRouter, ...]] = ()
+V1: Final[tuple[APIRouter, ...]] = (
+    accounts.router,
+    places.router,
+    residents.router,
+)
 """Everything under `/v1`, in the order of the documentation."""
 
 
-def create_app(context: Context, authenticator: Authenticator | None = None) -> FastAPI:
+def create_app(context: Context) -> FastAPI:
     """The API, over services that someone else starts and stops.
 
     `app.state.stop` is set when the process is asked to stop: endless answers (event
@@ -31,10 +38,10 @@ def create_app(context: Context, authenticator: Authenticator | None = None) -> 
         redoc_url=None,
     )
     app.state.context = context
-    app.state.authenticator = authenticator
+    app.state.authenticator = Sessions(context)
     app.state.requests_per_account = RateLimit(context.settings.auth.requests_per_minute)
     app.state.stop = asyncio.Event()
-    for router in ROUTERS:
+    for router in V1:
         app.include_router(router, prefix="/v1")
     app.include_router(health_api.router)
     problems.install(app)

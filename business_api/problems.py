@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -39,6 +40,15 @@ _HTTP: Final[Mapping[int, tuple[str, str, str]]] = {
     413: ("body-too-large", "The request body is too large", "请求内容过大"),
     500: ("internal-error", "Something went wrong on our side", "服务器内部错误"),
 }
+DATABASE_AWAY: Final[tuple[type[Exception], ...]] = (
+    DBConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    ConnectionError,
+)
+"""What a database that is down or starting makes Tortoise and asyncpg raise."""
+
 _MOST_ERRORS: Final = 50
 _RETRY_SECONDS: Final = 5
 
@@ -121,7 +131,8 @@ def install(app: FastAPI) -> None:
     app.exception_handler(DomainError)(_domain)
     app.exception_handler(RequestValidationError)(_validation)
     app.exception_handler(HTTPException)(_http)
-    app.exception_handler(DBConnectionError)(_database)
+    for away in DATABASE_AWAY:
+        app.exception_handler(away)(_database)
 
 
 async def _domain(request: Request, error: DomainError) -> JSONResponse:
@@ -132,7 +143,7 @@ async def _http(request: Request, error: HTTPException) -> JSONResponse:
     return http_answer(error.status_code, request, headers=error.headers)
 
 
-async def _database(request: Request, error: DBConnectionError) -> JSONResponse:
+async def _database(request: Request, error: Exception) -> JSONResponse:
     log.warning("database.connection.failed", error=type(error).__name__)
     return answer(DatabaseUnavailable(), request)
 

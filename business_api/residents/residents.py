@@ -88,8 +88,6 @@ async def move_in(
         except IntegrityError:
             raise ResidentThere from None
         await grants.set_remote(account.id, house.id, house.way_home)
-        if account.disabled_at is not None:
-            await grants.suspend_remote(account.id, True)
         await _audited(context, actor, "resident.add", house, account.id)
     return _resident(account, house.id)
 

@@ -16,7 +16,7 @@ from business_api.places.schemas import HouseOut
 from business_api.problems import documents
 from business_api.residents import residents
 from business_api.residents.residents import NoSuchResident, ResidentThere
-from business_api.residents.schemas import KnownResidentIn, NewResidentIn, ResidentOut
+from business_api.residents.schemas import KnownResidentIn, ResidentIn, ResidentOut
 
 router = APIRouter(tags=["residents"])
 
@@ -60,7 +60,7 @@ async def list_residents(house_id: UUID, actor: AdminActor, paged: PageQuery) ->
 )
 async def add_resident(
     house_id: UUID,
-    body: NewResidentIn | KnownResidentIn,
+    body: ResidentIn,
     actor: AdminActor,
     context: Ctx,
     once: OnceOnly,

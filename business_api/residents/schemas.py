@@ -1,6 +1,9 @@
 """Residents, as the API shows them."""
 
+from typing import Annotated, Any
 from uuid import UUID
+
+from pydantic import Discriminator, Tag
 
 from business_api.schemas import In, Name, Out, Password, Username
 
@@ -17,6 +20,16 @@ class KnownResidentIn(In):
     """A resident's account of this community that exists already."""
 
     account_id: UUID
+
+
+def _which(body: Any) -> str:
+    return "known" if isinstance(body, dict) and "account_id" in body else "new"
+
+
+ResidentIn = Annotated[
+    Annotated[NewResidentIn, Tag("new")] | Annotated[KnownResidentIn, Tag("known")],
+    Discriminator(_which),
+]
 
 
 class ResidentOut(Out):

@@ -1,0 +1,55 @@
+"""Forgetting what is over: a bounded number of rows at a time, now and then."""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from business_api import idempotency, problems
+from business_api.accounts.models import LoginFailure, SignInSession
+from business_api.idempotency_models import IdempotencyRecord
+from foundation.runner import Context
+from foundation.wake import first_of
+
+log = structlog.get_logger()
+
+PERIOD: Final = timedelta(minutes=10)
+SESSIONS_KEPT: Final = timedelta(days=30)
+"""After their end, for questions about who was signed in from where."""
+
+_AT_ONCE: Final = 500
+
+
+async def run(context: Context, stop: asyncio.Event) -> None:
+    """Forget, wait, forget, until `stop`."""
+    while not stop.is_set():
+        try:
+            forgotten = await forget(context)
+        except problems.DATABASE_AWAY as error:
+            log.warning("housekeeping.put_off", error=type(error).__name__)
+        else:
+            log.info("housekeeping.done", deleted=forgotten)
+        await first_of(stop, within=PERIOD)
+
+
+async def forget(context: Context) -> int:
+    """Delete what nobody will ask for again; how many rows."""
+    now = context.clock()
+    window = context.settings.auth.login_window
+    return (
+        await _delete(LoginFailure.filter(at__lt=now - window))
+        + await _delete(IdempotencyRecord.filter(created_at__lt=now - idempotency.KEPT))
+        + await _delete(SignInSession.filter(expires_at__lt=now - SESSIONS_KEPT))
+        + await _delete(SignInSession.filter(ended_at__lt=now - SESSIONS_KEPT))
+    )
+
+
+async def _delete(old: QuerySet[Model]) -> int:
+    """Delete in small statements: one long one would hold up everybody else's writes."""
+    deleted = 0
+    while ids := await old.limit(_AT_ONCE).values_list("id", flat=True):
+        deleted += await old.model.filter(id__in=ids).delete()
+    return deleted
