@@ -1,31 +1,25 @@
 """Tables of the station list. `community_id` and `place_id` name rows of `business_api`."""
 
-from enum import StrEnum
-
 from tortoise import fields
 from tortoise.indexes import Index
 from tortoise.models import Model
 
+from device_registry.devices.states import CodeState, CommandState, Position, Status
 from foundation.ids import new_id
 
-
-class Position(StrEnum):
-    """Where a station hangs, and so whose credentials it takes (大门 / 楼栋 / 单元)."""
-
-    GATE = "gate"  # place_id is the community
-    BUILDING = "building"
-    UNIT = "unit"
-
-
-class Status(StrEnum):
-    """Registered or how far from it (`product.md` §4: unregistered has no row here)."""
-
-    AWAITING = "awaiting"  # an admin entered the MAC; no box has shown it yet
-    CONFIRM = "confirm"  # a box has; both sides show a number
-    ACTIVE = "active"
-    SUSPENDED = "suspended"  # by an admin
-    QUARANTINED = "quarantined"  # by us: looks cloned
-    UNBOUND = "unbound"  # no longer ours; told to wipe itself when it calls
+__all__ = [
+    "BluetoothReader",
+    "CodeState",
+    "CommandState",
+    "CommunicationCode",
+    "Device",
+    "DeviceSession",
+    "OpenCommand",
+    "PendingEnrolment",
+    "Position",
+    "SessionLog",
+    "Status",
+]
 
 
 class Device(Model):
@@ -89,15 +83,6 @@ class PendingEnrolment(Model):
 
     class Meta:
         table = "registry_pending_enrolment"
-
-
-class CodeState(StrEnum):
-    """Of a communication code: never to another MAC until the operator recycles it."""
-
-    FREE = "free"
-    BOUND = "bound"
-    FROZEN = "frozen"
-    RETIRED = "retired"
 
 
 class CommunicationCode(Model):
@@ -171,16 +156,6 @@ class SessionLog(Model):
     class Meta:
         table = "registry_session_log"
         indexes = (Index(fields=("mac", "at")), Index(fields=("at",)))
-
-
-class CommandState(StrEnum):
-    """Of one opening by command (R7). Only the station's answer makes it `executed`."""
-
-    SENT = "sent"  # on its way, the answer is awaited
-    EXECUTED = "executed"
-    REFUSED = "refused"  # by us before sending, or by the station: see `code`
-    OFFLINE = "offline"  # no live session: nothing was sent
-    UNKNOWN = "unknown"  # no answer in time; the journal settles it later
 
 
 class OpenCommand(Model):
