@@ -3,13 +3,9 @@
 import asyncio
 import errno
 import functools
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import ParamSpec, TypeVar
-
-import asyncpg
-from tortoise.exceptions import BaseORMException
 
 from foundation import db, log, migrate, settings_doc
 from foundation.errors import DomainError
@@ -42,21 +38,14 @@ async def in_context(
     secret = settings.master_key.get_secret_value() if settings.master_key else None
     context = Context(settings, load_keyring(settings.data_dir, secret))
     async with db.opened(settings.database):
-        await _check_database()
+        trouble = await migrate.trouble()
+        if trouble is not None:
+            raise migrate.NotMigrated(trouble)
         if not (relay and db.is_postgres()):
             yield context
             return
         async with _relayed(context):
             yield context
-
-
-async def _check_database() -> None:
-    try:
-        trouble = await migrate.trouble()
-    except (OSError, asyncpg.PostgresError, sqlite3.Error, BaseORMException) as error:
-        raise db.BadDatabase(str(error) or type(error).__name__) from error
-    if trouble is not None:
-        raise migrate.NotMigrated(trouble)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 Trap: a task started inside a transaction inherits its connection. Start tasks outside.
 """
 
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -11,13 +12,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import asyncpg
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
 from tortoise.context import TortoiseContext
+from tortoise.exceptions import BaseORMException
 
 from foundation.errors import DomainError, Kind
 from foundation.settings import Database
+
+UNREACHABLE = (OSError, asyncpg.PostgresError, sqlite3.Error, BaseORMException)
+"""What connecting raises, by dialect and layer."""
 
 
 class BadDatabase(DomainError):
@@ -93,7 +99,7 @@ def _postgres(database: Database) -> dict[str, Any]:
     if asked:  # dropped silently, an option for safety would be one that is not there
         raise BadDatabase(f"unknown option in the URL: {', '.join(asked)}")
     return {
-        "engine": "tortoise.backends.asyncpg",
+        "engine": "foundation.db_postgres",
         "credentials": {
             "host": parts.hostname,
             "port": parts.port or 5432,
@@ -109,7 +115,11 @@ def _postgres(database: Database) -> dict[str, Any]:
 
 @asynccontextmanager
 async def opened(database: Database) -> AsyncIterator[TortoiseContext]:
-    """Connect for as long as the block runs. Tables are made by `foundation.migrate`."""
+    """Connect for as long as the block runs. Tables are made by `foundation.migrate`.
+
+    Raises:
+        BadDatabase: the URL cannot be understood, or nobody answers there.
+    """
     path = sqlite_path(database)
     if path is not None and str(path) != ":memory:":
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,6 +127,10 @@ async def opened(database: Database) -> AsyncIterator[TortoiseContext]:
     EXECUTOR_CACHE.clear()
     async with TortoiseContext() as context:
         await context.init(config=config(database), _enable_global_fallback=True)
+        try:
+            await connection().execute_query("SELECT 1")
+        except UNREACHABLE as error:
+            raise BadDatabase(str(error) or type(error).__name__) from error
         yield context
 
 

@@ -3,10 +3,11 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 # Names of fields whose value must never be written, whoever logs it.
 _SECRET: Final = re.compile(
@@ -14,13 +15,33 @@ _SECRET: Final = re.compile(
     re.IGNORECASE,
 )
 
+# Both print tracebacks without the values of variables: those may be anything.
+_JSON: Final = (
+    structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+    structlog.processors.JSONRenderer(),
+)
+_CONSOLE: Final = (
+    structlog.dev.set_exc_info,
+    structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+)
+
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace what must not be written. The last line of defence: do not log it at all."""
-    for key in event:
-        if _SECRET.search(key):
-            event[key] = "***"
+    for key, value in event.items():
+        event[key] = "***" if _SECRET.search(key) else _inner(value)
     return event
+
+
+def _inner(value: Any) -> Any:
+    """`value` with the same names replaced inside of it; a copy when it holds any mapping."""
+    if isinstance(value, Mapping):
+        return {
+            key: "***" if _SECRET.search(str(key)) else _inner(each) for key, each in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_inner(each) for each in value]
+    return value
 
 
 def configure(*, json: bool | None = None, level: str = "info") -> None:
@@ -35,8 +56,7 @@ def configure(*, json: bool | None = None, level: str = "info") -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
             redact,
-            structlog.processors.dict_tracebacks if json else structlog.dev.set_exc_info,
-            structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(),
+            *(_JSON if json else _CONSOLE),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]

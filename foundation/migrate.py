@@ -249,7 +249,10 @@ async def _alone(database: Database) -> AsyncIterator[None]:
     """Keep other migrators out: an advisory lock, or a lock file beside the SQLite file."""
     path = db.sqlite_path(database)
     if path is None:
-        holder = await asyncpg.connect(database.url.get_secret_value())
+        try:
+            holder = await asyncpg.connect(database.url.get_secret_value())
+        except db.UNREACHABLE as error:
+            raise db.BadDatabase(str(error) or type(error).__name__) from error
         try:
             await holder.execute("SELECT pg_advisory_lock($1)", _LOCK)
             yield

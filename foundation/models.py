@@ -30,7 +30,10 @@ class Job(Model):
     id = fields.UUIDField(primary_key=True, default=new_id)
     kind = fields.CharField(max_length=60)
     key = fields.CharField(max_length=120, null=True)
-    """At most one unfinished job of a kind and key."""
+    slot = fields.CharField(max_length=181, null=True, unique=True)
+    """Kind and key while unfinished, null after: at most one unfinished job of both."""
+    again = fields.BooleanField(default=False)
+    """It was wanted once more while it ran."""
     payload = fields.JSONField()
     due_at = fields.DatetimeField()
     leased_until = fields.DatetimeField(null=True)
@@ -43,7 +46,6 @@ class Job(Model):
 
     class Meta:
         table = "job"
-        unique_together = (("kind", "key"),)
         indexes = (Index(fields=("done_at", "failed_at", "due_at")),)
 
 
@@ -55,12 +57,15 @@ class OutboxMessage(Model):
     key = fields.CharField(max_length=120)
     payload = fields.JSONField()
     attempts = fields.IntField(default=0)
-    next_try = fields.DatetimeField(db_index=True)
+    next_try = fields.DatetimeField()
     error = fields.CharField(max_length=300, default="")
+    dead_at = fields.DatetimeField(null=True)
+    """Given up: kept until somebody looks."""
     created_at = fields.DatetimeField(auto_now_add=True)
 
     class Meta:
         table = "outbox_message"
+        indexes = (Index(fields=("dead_at", "next_try")),)
 
 
 class Condition(Model):

@@ -166,10 +166,16 @@ class Auth(Group):
 
 
 class Jobs(Group):
-    """Background work."""
+    """Background work: jobs, and messages to the outside world."""
 
     period: timedelta = Field(timedelta(seconds=5), description="look again, if nothing wakes us")
-    lease: timedelta = timedelta(seconds=60)
+    lease: timedelta = Field(
+        timedelta(seconds=60), description="after it another process takes over from a dead one"
+    )
+    width: int = Field(4, ge=1, description="jobs, and messages, done at once in a process")
+    attempts: int = Field(8, ge=1, description="then a job has failed, a message is dead")
+    keep_done: timedelta = Field(timedelta(days=7), description="how long done jobs stay listed")
+    keep_failed: timedelta = Field(timedelta(days=90), description="how long failed ones do")
 
 
 class Settings(BaseSettings):
