@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from business_api import health_api, openapi, problems
 from business_api.accounts import router as accounts
 from business_api.accounts.authentication import Sessions
+from business_api.devices import codes, device_api
 from business_api.middleware import BodyLimit, Edge
 from business_api.places import router as places
 from business_api.rate_limits import RateLimit
@@ -19,6 +20,7 @@ V1: Final[tuple[APIRouter, ...]] = (
     accounts.router,
     places.router,
     residents.router,
+    codes.router,
 )
 """Everything under `/v1`, in the order of the documentation."""
 
@@ -43,6 +45,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.stop = asyncio.Event()
     for router in V1:
         app.include_router(router, prefix="/v1")
+    app.include_router(device_api.router)
     app.include_router(health_api.router)
     problems.install(app)
     openapi.install(app)
