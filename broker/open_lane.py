@@ -13,7 +13,6 @@ from broker import codec
 from broker.lane import Lane
 from broker.open_client import Client, Principal
 from broker.open_router import Router
-from foundation.clock import Clock
 from foundation.settings import Broker as Settings
 
 CONNECTIONS: Final = Gauge("open_lane_connections", "Clients of the open lane, now.")
@@ -22,11 +21,13 @@ _CLOSE: Final = 10.0
 
 
 class Clients:
-    """The table. A name is account and client id: no account can end another's connection."""
+    """The table. A name is account and client id: no account can end another's connection.
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    How many there may be, and until when each, is the gate's business.
+    """
+
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._clock = clock
         self._clients: dict[str, Client] = {}
         self._serving = 0
         self._idle = asyncio.Event()
@@ -46,8 +47,8 @@ class Clients:
         Its earlier connection ends first. Afterwards it is gone and its writer closed.
         """
         client = Client(principal, connect, reader, writer, self._settings)
-        if (code := self._objection(connect)) is not None:
-            client.send(codec.connack(code))
+        if self._closed:
+            client.send(codec.connack(codec.UNAVAILABLE))
             await client.close()
             yield None
             return
@@ -56,12 +57,9 @@ class Clients:
             old.end("taken_over")
         self._clients[name] = client
         self._count(1)
-        expiry = self._expire(client)
         try:
             yield client, name
         finally:
-            if expiry is not None:
-                expiry.cancel()
             if self._clients.get(name) is client:
                 del self._clients[name]
             await client.close()
@@ -78,20 +76,6 @@ class Clients:
             client.end("shutdown")
         async with asyncio.timeout(_CLOSE):
             await self._idle.wait()
-
-    def _objection(self, connect: codec.Connect) -> int | None:
-        if self._closed or self._serving >= self._settings.service_connections:
-            return codec.UNAVAILABLE
-        if not connect.client_id and not connect.clean:  # [MQTT-3.1.3-8]
-            return codec.BAD_CLIENT_ID
-        return None
-
-    def _expire(self, client: Client) -> asyncio.TimerHandle | None:
-        until = getattr(client.principal, "expires_at", None)
-        if until is None:
-            return None
-        left = (until - self._clock()).total_seconds()
-        return asyncio.get_running_loop().call_later(max(left, 0), client.end, "expired")
 
     def _count(self, change: int) -> None:
         self._serving += change
@@ -121,11 +105,9 @@ class Engine(Protocol):
 class ServiceLane:
     """See `broker.gate.OpenLane`."""
 
-    def __init__(
-        self, settings: Settings, clock: Clock, lane: Lane, engine: Callable[[Router], Engine]
-    ) -> None:
+    def __init__(self, settings: Settings, lane: Lane, engine: Callable[[Router], Engine]) -> None:
         self._lane = lane
-        self._clients = Clients(settings, clock)
+        self._clients = Clients(settings)
         self._router = Router(settings, self._mirror)
         self._new_engine = engine
         self._engine: Engine | None = None

@@ -295,4 +295,4 @@ class OpenBroker(Broker):
 
 def open_lane(context: Context, lane: Lane) -> ServiceLane:
     """The lane for everybody who is no station; it hears stations through `lane.mirror`."""
-    return ServiceLane(context.settings.broker, context.clock, lane, OpenBroker)
+    return ServiceLane(context.settings.broker, lane, OpenBroker)
