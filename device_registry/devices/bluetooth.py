@@ -9,8 +9,15 @@ from uuid import UUID
 from tortoise.expressions import Q
 from tortoise.transactions import in_transaction
 
-from device_registry.devices.imports import ImportReport, Lines, at_most, chunks, csv_rows
+from device_registry.devices.imports import (
+    ImportReport,
+    Lines,
+    at_most,
+    chunks,
+    csv_rows,
+)
 from device_registry.devices.models import BluetoothReader
+from device_registry.devices.text import printable
 from foundation import audit
 from foundation.clock import Clock, utc_now
 from foundation.errors import DomainError, Kind
@@ -37,8 +44,20 @@ class Reader:
 
 
 def normal(number: str) -> str:
-    """As it is stored: no spaces, upper case."""
-    return "".join(number.split()).upper()
+    """As it is stored: upper case, without spaces and what no screen shows."""
+    return printable(number).replace(" ", "").upper()
+
+
+def wanted(number: str | None) -> str | None:
+    """`normal`, of a reader that somebody wants to bind; None for no reader.
+
+    Raises:
+        ReaderNotFree: no number looks like this.
+    """
+    number = normal(number or "")
+    if number and not _FORM.fullmatch(number):
+        raise ReaderNotFree(f"reader {number[:32]}")
+    return number or None
 
 
 async def import_readers(
@@ -100,7 +119,7 @@ async def readers(
 ) -> tuple[list[Reader], int]:
     """One page of readers by number, and how many there are. Two statements."""
     found = BluetoothReader.filter(
-        Q(number__contains=normal(search)) | Q(model__icontains=search.strip())
+        Q(number__contains=normal(search)) | Q(model__icontains=printable(search).strip())
     )
     if bound is not None:
         found = found.filter(device_id__isnull=not bound)

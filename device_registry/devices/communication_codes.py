@@ -15,6 +15,7 @@ from tortoise.transactions import in_transaction
 
 from device_registry.devices.imports import ImportReport, Lines, at_most, chunks
 from device_registry.devices.models import CodeState, CommunicationCode
+from device_registry.devices.text import printable
 from foundation import audit
 from foundation.clock import Clock, utc_now
 from foundation.errors import DomainError, Kind
@@ -56,8 +57,20 @@ class Code:
 
 
 def normal(code: str) -> str:
-    """As it is stored: no spaces, upper case."""
-    return "".join(code.split()).upper()
+    """As it is stored: upper case, without spaces and what no screen shows."""
+    return printable(code).replace(" ", "").upper()
+
+
+def wanted(code: str) -> str:
+    """`normal`, of a code that somebody wants to bind.
+
+    Raises:
+        CodeNotFree: no code looks like this.
+    """
+    code = normal(code)
+    if not _FORM.fullmatch(code):
+        raise CodeNotFree(f"code {code[:16]}")
+    return code
 
 
 async def generate(

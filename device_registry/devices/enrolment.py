@@ -26,6 +26,7 @@ from device_registry.devices.desk import Desk, desk_of
 from device_registry.devices.logins import quarantine
 from device_registry.devices.models import Device, DeviceSession, Status
 from device_registry.devices.pending import Caller, TooManyEnrolments
+from device_registry.devices.text import printable
 from foundation import audit
 from foundation.errors import DomainError, Kind
 from foundation.runner import Context
@@ -107,7 +108,7 @@ def _proved(request: EnrollRequest, source: str) -> Caller:
     wire.check(request.pk, wire.REQUEST, request.model_dump(mode="json"), request.sig)
     # Base64 writes the same key in several ways; it is compared as text from here on.
     pk = base64.b64encode(raw).decode()
-    return Caller(mac, pk, _printable(request.model), _printable(request.fw), source)
+    return Caller(mac, pk, printable(request.model), printable(request.fw), source)
 
 
 async def _answer(
@@ -214,7 +215,3 @@ async def _is_behind(context: Context, caller: Caller, request: EnrollRequest) -
         return False
     await quarantine(context, caller.mac, f"boot {request.boot} after {last.boot}")
     return True
-
-
-def _printable(text: str) -> str:
-    return "".join(letter for letter in text if letter.isprintable()).strip()

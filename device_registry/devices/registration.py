@@ -20,6 +20,7 @@ from device_registry.devices.changes import announce, changing
 from device_registry.devices.enrolment import lapsed
 from device_registry.devices.models import Device, Position, Status
 from device_registry.devices.secrets import new_secret
+from device_registry.devices.text import printable
 from foundation.errors import DomainError, Kind
 from foundation.ids import new_id
 from foundation.runner import Context
@@ -106,12 +107,12 @@ async def register(context: Context, actor: str, new: NewStation) -> UUID:
     device = Device(
         id=new_id(),
         community_id=new.community_id,
-        community_name=new.community_name[:NAME_LENGTH],
+        community_name=printable(new.community_name)[:NAME_LENGTH],
         place_id=new.place_id,
         position=new.position,
         name=name,
-        comm_code=communication_codes.normal(new.comm_code),
-        reader_number=bluetooth.normal(new.reader_number or "") or None,
+        comm_code=communication_codes.wanted(new.comm_code),
+        reader_number=bluetooth.wanted(new.reader_number),
         created_by=_account(actor),
     )
     boxes.assign(context, device, mac, claimed)
