@@ -24,8 +24,9 @@ _WAITING: Final = 16
 class Accounts:
     """Judges logins of service accounts, from the settings or by a signed token.
 
-    A configured secret is an argon2 hash (any argon2 tool makes one) or the secret itself. A token is a JWT (HS256, key `keyring.derive("mqtt-jwt")`) as password:
-    `aud` linli-mqtt, `sub` the user name, `exp`, and `publish` and `subscribe`, lists of topic
+    A configured secret is an argon2 hash (any argon2 tool makes one) or the secret itself.
+    A token is a JWT (HS256, key `keyring.derive("mqtt-jwt")`) given as password: `aud`
+    linli-mqtt, `sub` the user name, `exp`, and `publish` and `subscribe`, lists of topic
     filters; or `platform: true` for another process of the platform.
     """
 

@@ -9,17 +9,14 @@ Source: OASIS MQTT 3.1.1; names in brackets are its normative statements.
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-# Packets a client sends.
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, UNSUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4, 8, 10, 12, 14
-# Return codes of a CONNACK.
 ACCEPTED, BAD_PROTOCOL, BAD_CLIENT_ID, UNAVAILABLE, BAD_CREDENTIALS, NOT_AUTHORISED = range(6)
 
 REFUSED: Final = 0x80
 """A SUBACK code: this subscription was not made."""
 PINGREQ_PACKET, PINGRESP, DISCONNECT_PACKET = b"\xc0\x00", b"\xd0\x00", b"\xe0\x00"
 
-Frame = tuple[int, int, int]
-"""First byte, where the body begins, where it ends."""
+Frame = tuple[int, int, int]  # first byte, where the body begins, where it ends
 
 
 class Malformed(Exception):

@@ -1,9 +1,33 @@
 """The gate: reads one CONNECT, judges it, and only then lets a lane see the client."""
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, Protocol, cast
 
-from broker import authority, codec
+import structlog
+from prometheus_client import Counter, Gauge
+
+from broker import codec, forms
+from broker.accounts import Accounts
+from broker.authority import Device, Platform, ServiceAccount
+from broker.lane import Lane
+from broker.limits import Recent
+from broker.logins import Logins
+from broker.refusals import BLAMELESS, Reason, Refusal
+from foundation.clock import Clock
+from foundation.ids import Mac
+from foundation.settings import Broker
+from foundation.wake import first_of
+
+log = structlog.get_logger()
+
+CONNECTS = Counter("broker_connects_total", "Clients let in, by lane.", ["lane"])
+REFUSALS = Counter("broker_refusals_total", "Clients turned away, by reason.", ["reason"])
+PENDING = Gauge("broker_pending_connects", "Sockets that have not been let in.")
+
+_FORGET: Final = timedelta(minutes=1)
 
 
 class OpenLane(Protocol):
@@ -23,7 +47,7 @@ class OpenLane(Protocol):
     async def admit(
         self,
         connect: codec.Connect,
-        principal: authority.ServiceAccount | authority.Platform,
+        principal: ServiceAccount | Platform,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
@@ -40,3 +64,228 @@ class OpenLane(Protocol):
     async def close(self) -> None:
         """Disconnect everybody."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """What the gate asks, and whom it tells."""
+
+    logins: Logins
+    accounts: Accounts
+    secret_used: Callable[[Device], None]
+    """A station used the newest of its secrets."""
+
+
+class Gate:
+    """Every listener gives its connections to one gate, by `connection`."""
+
+    def __init__(
+        self,
+        settings: Broker,
+        clock: Clock,
+        judges: Judges,
+        lane: Lane,
+        open_lane: OpenLane,
+    ) -> None:
+        self.settings = settings
+        self.pending: dict[Knock, None] = {}
+        """In the order they came; the oldest goes when there are too many."""
+        self._clock = clock
+        self._lane = lane
+        self._open_lane = open_lane
+        self._judges = judges
+        self._refused = Recent(settings.refused_rate, keys=2000)
+        self._clients = 0
+        self._group: asyncio.TaskGroup | None = None
+
+    def connection(self) -> "Knock":
+        """The protocol of a socket that was just accepted."""
+        return Knock(self)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep the tasks of the open lane; on `stop` turn away who still waits."""
+        async with asyncio.TaskGroup() as self._group:
+            while not stop.is_set():
+                await first_of(stop, within=_FORGET)
+                self._judges.logins.forget(self._clock())
+                self._refused.forget(self._lane.time())
+            for knock in list(self.pending):
+                knock.drop()
+            await self._open_lane.close()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` beside the others; a bug in it ends the process."""
+        if self._group is None:
+            raise RuntimeError("the gate does not run")
+        self._group.create_task(work)
+
+    def troubled(self, address: str) -> bool:
+        """Whether so many were refused from `address` that the next one gets no answer."""
+        return self._refused.full(address, self._lane.time())
+
+    def count(self, address: str, reason: Reason) -> None:
+        """Count a refusal, for the address too when that was its fault."""
+        REFUSALS.labels(reason.value).inc()
+        if reason not in BLAMELESS:
+            self._refused.add(address, self._lane.time())
+
+    def admit_station(self, connect: codec.Connect, knock: "Knock") -> Refusal | None:
+        """Judge a CONNECT with a station's id, and make it a session if it is right."""
+        if self._lane.behind:
+            return Refusal(Reason.UNAVAILABLE)
+        if (refusal := forms.station(connect, self.settings)) is not None:
+            return refusal
+        mac, logins = Mac(connect.client_id), self._judges.logins
+        found = logins.judge(mac, connect.username or "", connect.password or b"", self._clock())
+        if isinstance(found, Refusal):
+            return found
+        CONNECTS.labels("device").inc()
+        session = self._lane.admit(found, connect, knock.address)
+        session.begin(*knock.hand_over())
+        if logins.replaces_secret(found):
+            self._judges.secret_used(found)
+        return None
+
+    async def admit_account(self, connect: codec.Connect, knock: "Knock") -> None:
+        """Judge any other CONNECT, and give it to the open lane if it is right."""
+        found = await self._account(connect, knock)
+        if isinstance(found, Refusal):
+            knock.refuse(found)
+            return
+        transport, stream = knock.hand_over()
+        if transport.is_closing():
+            return
+        reader = asyncio.StreamReader(limit=self.settings.packet_bytes)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        if rest := stream.rest():
+            reader.feed_data(rest)
+        transport.resume_reading()
+        loop = asyncio.get_running_loop()
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        CONNECTS.labels("open").inc()
+        self._clients += 1
+        expiry = None
+        if isinstance(found, ServiceAccount) and found.expires_at is not None:
+            left = (found.expires_at - self._clock()).total_seconds()
+            expiry = loop.call_later(left, transport.abort)
+        try:
+            await self._open_lane.admit(connect, found, reader, writer)
+        finally:
+            self._clients -= 1
+            if expiry is not None:
+                expiry.cancel()
+
+    async def _account(
+        self, connect: codec.Connect, knock: "Knock"
+    ) -> ServiceAccount | Platform | Refusal:
+        if connect.username is None or not connect.password:
+            return Refusal(Reason.NO_PASSWORD)
+        if self._clients >= self.settings.service_connections or self.troubled(knock.address):
+            return Refusal(Reason.FULL)
+        found = await self._judges.accounts.judge(connect.username, connect.password)
+        if isinstance(found, Refusal):
+            return found
+        return forms.will_of(connect, found) or found
+
+
+class Knock(asyncio.Protocol):
+    """One socket before it was let in: at most one CONNECT, in bounded time and size."""
+
+    __slots__ = ("_gate", "_judged", "_stream", "_timer", "_transport", "address", "gone")
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._judged = False
+        self._stream = codec.Stream(gate.settings.connect_bytes)
+        self._timer: asyncio.TimerHandle | None = None
+        self.address = ""
+        self.gone = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for the CONNECT."""
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
+        gate = self._gate
+        if len(gate.pending) >= gate.settings.pending_connects:
+            next(iter(gate.pending)).drop(Reason.CROWDED)
+        gate.pending[self] = None
+        PENDING.set(len(gate.pending))
+        wait = gate.settings.connect_timeout.total_seconds()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(wait, self.drop, Reason.TIMEOUT)
+
+    def data_received(self, data: bytes) -> None:
+        """Collect the CONNECT, and have it judged."""
+        if self.gone:
+            return
+        self._stream.feed(data)
+        if self._judged:
+            return
+        try:
+            if (frame := self._stream.next()) is None:
+                return
+            self._judged = True
+            head, at, end = frame
+            connect = codec.read_connect(head, self._stream.data[at:end])
+            refusal = forms.client_id(connect)
+        except codec.WrongProtocol:
+            refusal = Refusal(Reason.VERSION)
+        except codec.Malformed:
+            refusal = Refusal(Reason.MALFORMED)
+        if refusal is None and forms.is_station(connect.client_id):
+            refusal = self._gate.admit_station(connect, self)
+        elif refusal is None:
+            self._transport.pause_reading()
+            self._gate.spawn(self._gate.admit_account(connect, self))
+        if refusal is not None:
+            self.refuse(refusal)
+
+    def hand_over(self) -> tuple[asyncio.Transport, codec.Stream]:
+        """Give the connection away; this object has no part in it any more."""
+        self._forget()
+        return self._transport, self._stream
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Say no, wait a little, close. Whose address was refused too often: close."""
+        if self.gone:
+            return
+        gate, code = self._gate, refusal.code
+        log.debug("connect.refused", address=self.address, reason=refusal.reason.value)
+        if gate.troubled(self.address):
+            code = None
+        gate.count(self.address, refusal.reason)
+        if code is None or self._transport.is_closing():
+            self.drop()
+            return
+        self._transport.pause_reading()
+        self._transport.write(codec.connack(code))
+        if self._timer is not None:
+            self._timer.cancel()
+        delay = gate.settings.refusal_delay.total_seconds()
+        self._timer = asyncio.get_running_loop().call_later(delay, self.drop)
+
+    def drop(self, reason: Reason | None = None) -> None:
+        """Close without a word; with a reason: at once, since nothing was said yet."""
+        if self.gone:
+            return
+        self._forget()
+        self.gone = True
+        if reason is None:
+            self._transport.close()
+        else:
+            self._gate.count(self.address, reason)
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
+        """It went away by itself."""
+        self._forget()
+        self.gone = True
+
+    def _forget(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._gate.pending.pop(self, None)
+        PENDING.set(len(self._gate.pending))

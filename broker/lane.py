@@ -13,7 +13,8 @@ from broker.codec import Connect
 from broker.ingest import Queue
 from broker.limits import Recent
 from broker.presence import Comings
-from broker.session import WINDOW, End, Mirror, Rules, Session
+from broker.session import Mirror, Session
+from broker.terms import WINDOW, End, Rules
 from device_registry.link import Heard, SessionChange
 from foundation.clock import Clock
 from foundation.ids import Mac
@@ -30,6 +31,7 @@ WILL = "lwt"
 _HAS_WILL = frozenset({End.WILL, End.TIMEOUT, End.SLOW, End.PROTOCOL})
 """After these the platform hears the will. It knows of the others by its own doing."""
 _SWEEP = 1.0
+_UNTOLD = 20_000
 
 
 class Lane:
@@ -41,6 +43,7 @@ class Lane:
         clock: Clock,
         queues: Mapping[str, Queue],
         comings: Comings,
+        *,
         ended: Callable[[Mac], None],
         cloned: Callable[[Mac], None],
     ) -> None:
@@ -69,6 +72,11 @@ class Lane:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the database is so late with beginnings and ends that nobody may come."""
+        return len(self._comings) > _UNTOLD
 
     def session(self, mac: Mac) -> Session | None:
         """The live session of `mac`."""

@@ -67,10 +67,12 @@ class Logins:
         given = read_password(password.decode("ascii", "replace"))
         if given is None:
             return Refusal(Reason.WRONG)
-        for version, key in row.auth_keys.items():
-            if password_is_right(given, key, mac, username):
-                break
-        else:
+        right = (
+            version
+            for version, key in row.auth_keys.items()
+            if password_is_right(given, key, mac, username)
+        )
+        if (version := next(right, None)) is None:
             return Refusal(Reason.WRONG)
         at = now.timestamp()
         if abs(at - given.ts) > self._skew:

@@ -49,6 +49,9 @@ Unknown and wrong look alike from outside (5). Only who holds the secret can be 
 it had the right key, so its clock is wrong (ask for the time) or it repeated itself.
 """
 
+BLAMELESS: Final = frozenset({Reason.CROWDED, Reason.FULL, Reason.UNAVAILABLE})
+"""Not the fault of an address: not counted against it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:

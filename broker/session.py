@@ -8,8 +8,6 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, Protocol, cast
 
 from prometheus_client import Counter
@@ -17,17 +15,14 @@ from prometheus_client import Counter
 from broker import codec
 from broker.authority import Device
 from broker.ingest import Queue
+from broker.terms import End, Rules
 from device_registry.link import Heard
 from foundation.clock import Clock
-from foundation.settings import Broker
 from foundation.wire import topics
 
 MESSAGES = Counter("broker_messages_total", "PUBLISHes of the device lane.", ["direction", "name"])
 BYTES = Counter("broker_bytes_total", "Bytes of the device lane.", ["direction"])
 THROTTLED = Counter("broker_throttled_total", "Times a station was not read for a while.", ["why"])
-
-WINDOW: Final = 10
-"""Seconds over which the rates of a station are averaged."""
 
 _NAME: Final = re.compile(r"[a-z0-9_]{1,32}")
 _UNHEARD: Final = MESSAGES.labels("in", "other")
@@ -39,37 +34,6 @@ _INFLIGHT, _RATE, _INGEST, _STOPPING = 1, 2, 4, 8
 _WHY: Final = {_INFLIGHT: "inflight", _RATE: "rate", _INGEST: "ingest", _STOPPING: "stopping"}
 _FLUSH: Final = 5.0
 """Seconds in which a peer must take what waits for it when the connection is closed."""
-
-
-class End(StrEnum):
-    """Why a session ended; `SessionChange.reason`."""
-
-    WILL = "will"  # gone without a word, and it had left a will
-    RESET = "reset"  # gone without a word, no will
-    TIMEOUT = "timeout"  # silent for 1.5 x keep-alive
-    CLOSED = "closed"  # it said DISCONNECT
-    KICKED = "kicked"
-    TAKEN_OVER = "taken_over"
-    SLOW = "slow"  # it does not take what it is sent
-    PROTOCOL = "protocol"  # it did what no honest station does
-    SHUTDOWN = "shutdown"
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """Bounds of one session; see `foundation.settings.Broker`."""
-
-    packet_bytes: int
-    inflight: int
-    out_queue: int
-    packets: int
-    bytes: int
-
-    @classmethod
-    def of(cls, settings: Broker) -> "Rules":
-        """The configured ones; the rates for a whole window."""
-        rates = settings.message_rate * WINDOW, settings.byte_rate * WINDOW
-        return cls(settings.packet_bytes, settings.inflight, settings.out_queue, *rates)
 
 
 Mirror = Callable[[str, bytes, int], None]
@@ -264,7 +228,7 @@ class Session(asyncio.Protocol):
         self._hold(_STOPPING)
 
     def _hold(self, why: int) -> None:
-        if not self._held and not self.ended:
+        if not self._held and not self._transport.is_closing():
             self._transport.pause_reading()
         if not self._held & why:
             THROTTLED.labels(_WHY[why]).inc()
@@ -273,7 +237,7 @@ class Session(asyncio.Protocol):
     def _release(self, why: int) -> None:
         self._held &= ~why
         self._work()
-        if not self._held and not self.ended:
+        if not self._held and not self._transport.is_closing():
             self._transport.resume_reading()
 
     # Out.
@@ -340,7 +304,7 @@ class Session(asyncio.Protocol):
                 asyncio.get_running_loop().call_later(_FLUSH, transport.abort)
         self._home.left(self, reason)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """The socket is gone; by whose doing tells `ended`."""
         if not self.ended:
             self.ended = True

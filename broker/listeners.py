@@ -1,0 +1,110 @@
+"""The listening sockets: TCP, TLS and WebSocket, all in front of the one gate."""
+
+import asyncio
+import socket
+import ssl
+from typing import Final
+
+import structlog
+from websockets.asyncio.server import Server as WebSocketServer
+
+from broker import websocket
+from broker.gate import Gate
+from foundation.certificates import server_context
+from foundation.errors import DomainError, Kind
+from foundation.settings import Settings
+
+log = structlog.get_logger()
+
+BACKLOG: Final = 4096
+"""Connections the kernel keeps until they are accepted: a whole fleet may come at once."""
+_GOODBYE: Final = 2.0
+"""Seconds a TLS peer may take to say goodbye."""
+
+
+class CannotListen(DomainError):
+    """A listener's address is taken, or not ours to take."""
+
+    kind, code, title = Kind.UNAVAILABLE, "cannot-listen", "A port cannot be listened on"
+    title_zh = "端口无法监听"
+
+
+class Listeners:
+    """Bound by `bind`, so that a taken port is told at once; nobody is let in before `open`."""
+
+    def __init__(self, settings: Settings, gate: Gate) -> None:
+        self._settings = settings
+        self._gate = gate
+        self._tls: ssl.SSLContext | None = None
+        self._sockets: dict[str, socket.socket] = {}
+        self._servers: list[asyncio.Server | WebSocketServer] = []
+
+    def bind(self) -> None:
+        """Take the ports; the kernel keeps who calls until `open`.
+
+        Raises:
+            CannotListen: one cannot be had.
+            BadCertificate: the TLS listener has none that fits.
+        """
+        broker = self._settings.broker
+        if broker.tls_port is not None:
+            self._tls = server_context(self._settings)
+        wanted = {"port": broker.port, "tls_port": broker.tls_port, "ws_port": broker.ws_port}
+        for name, port in wanted.items():
+            if port is not None:
+                self._sockets[name] = _bound(broker.host, port, f"LINLI_BROKER__{name.upper()}")
+        log.info("broker.bound", host=broker.host, **{name: self.port(name) for name in wanted})
+
+    def port(self, name: str) -> int:
+        """The port of listener `port`, `tls_port` or `ws_port`; 0 when there is none."""
+        sock = self._sockets.get(name)
+        return int(sock.getsockname()[1]) if sock is not None else 0
+
+    async def open(self) -> None:
+        """Let clients in."""
+        loop, gate = asyncio.get_running_loop(), self._gate
+        patience = self._settings.broker.connect_timeout.total_seconds()
+        for name, sock in self._sockets.items():
+            if name == "ws_port":
+                self._servers.append(await websocket.serve(gate, sock, patience))
+                continue
+            tls = name == "tls_port"
+            self._servers.append(
+                await loop.create_server(
+                    gate.connection,
+                    sock=sock,
+                    backlog=BACKLOG,
+                    ssl=self._tls if tls else None,
+                    ssl_handshake_timeout=patience if tls else None,
+                    ssl_shutdown_timeout=_GOODBYE if tls else None,
+                )
+            )
+
+    @property
+    def listening(self) -> bool:
+        """Whether every listener accepts."""
+        return bool(self._servers) and all(server.is_serving() for server in self._servers)
+
+    def close(self) -> None:
+        """Accept nobody any more; those who were let in stay."""
+        for server in self._servers:
+            if isinstance(server, WebSocketServer):
+                server.close(close_connections=False)
+            else:
+                server.close()
+        self._servers.clear()
+        for sock in self._sockets.values():
+            sock.close()
+
+
+def _bound(host: str, port: int, setting: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        sock = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise CannotListen(
+            f"{host}:{port} cannot be listened on ({error.strerror}): "
+            f"free it, or choose another with {setting}"
+        ) from None
+    sock.setblocking(False)
+    return sock
