@@ -106,7 +106,9 @@ class Relay:
         return self._connection
 
     async def _connect(self) -> asyncpg.Connection:
-        connection = await asyncpg.connect(self._dsn, timeout=10)
+        connection = await asyncpg.connect(
+            self._dsn, timeout=10, server_settings={"application_name": "linli wake"}
+        )
         connection.add_termination_listener(lambda _: self._changed.set())
         await connection.add_listener(CHANNEL, self._heard)
         return connection

@@ -115,7 +115,7 @@ async def test_one_bad_message_is_tried_again_and_dies_alone(rows):
 
 async def test_a_crash_delivers_again(rows):
     """Claimed by a process that is gone: due once more when the lease has passed."""
-    await post("t.crash", "1", {}, clock=lambda: AT)
+    await post("t.crash", "1", {})
     gone = Dispatcher({"t.crash": lambda key, payload: asyncio.sleep(0)}, SETTINGS, Wake())
     assert len(await gone._claim(10)) == 1
     assert await gone._claim(10) == []

@@ -62,7 +62,7 @@ async def test_a_lost_connection_is_made_again_and_everybody_looks(postgres: Dat
             with there.listen("jobs") as heard:
                 await admin.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE query LIKE '%LISTEN%' AND pid <> pg_backend_pid()"
+                    "WHERE application_name = 'linli wake' AND datname = current_database()"
                 )
                 await asyncio.wait_for(heard.wait(), 5)
                 heard.clear()
