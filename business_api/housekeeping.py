@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from tortoise.models import Model
@@ -13,6 +13,8 @@ from business_api.accounts.models import LoginFailure, SignInSession
 from business_api.idempotency_models import IdempotencyRecord
 from foundation.runner import Context
 from foundation.wake import first_of
+
+M = TypeVar("M", bound=Model)
 
 log = structlog.get_logger()
 
@@ -47,7 +49,7 @@ async def forget(context: Context) -> int:
     )
 
 
-async def _delete(old: QuerySet[Model]) -> int:
+async def _delete(old: QuerySet[M]) -> int:
     """Delete in small statements: one long one would hold up everybody else's writes."""
     deleted = 0
     while ids := await old.limit(_AT_ONCE).values_list("id", flat=True):

@@ -99,7 +99,7 @@ def answer(error: DomainError, connection: HTTPConnection) -> JSONResponse:
     if error.kind in (Kind.TOO_MANY, Kind.UNAVAILABLE):
         headers["Retry-After"] = str(error.facts.get("retry_after", _RETRY_SECONDS))
     return _response(
-        connection, status, error.code, title, str(error), headers=headers, **error.facts
+        connection, status, error.code, title, str(error), headers=headers, facts=error.facts
     )
 
 
@@ -109,7 +109,7 @@ def http_answer(
     """The response for what HTTP itself refuses, and for our own mistakes (500)."""
     code, title, title_zh = _HTTP.get(status, _HTTP[400])
     title = title_zh if language_of(connection) == "zh" else title
-    return _response(connection, status, code, title, "", headers=headers)
+    return _response(connection, status, code, title, headers=headers)
 
 
 def documents(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
@@ -152,7 +152,7 @@ async def _validation(request: Request, error: RequestValidationError) -> JSONRe
     """422 with a pointer for each fault. What was sent is never repeated: it may be secret."""
     faults = [_fault(fault) for fault in error.errors()[:_MOST_ERRORS]]
     title = InvalidRequest.title_zh if language_of(request) == "zh" else InvalidRequest.title
-    return _response(request, 422, InvalidRequest.code, title, "", errors=faults)
+    return _response(request, 422, InvalidRequest.code, title, facts={"errors": faults})
 
 
 def _fault(fault: Mapping[str, Any]) -> dict[str, str]:
@@ -174,14 +174,14 @@ def _response(
     status: int,
     code: str,
     title: str,
-    detail: str,
+    detail: str = "",
     *,
     headers: Mapping[str, str] | None = None,
-    **facts: Any,
+    facts: Mapping[str, Any] | None = None,
 ) -> JSONResponse:
     language: Language = language_of(connection)
     body = {
-        **facts,
+        **(facts or {}),  # first: a fact never stands in for a member of RFC 9457
         "type": f"/problems/{code}",
         "title": title,
         "status": status,

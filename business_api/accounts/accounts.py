@@ -201,7 +201,13 @@ async def _switch(context: Context, actor: str, account_id: UUID, *, disabled: b
         if disabled:
             await sessions.end_all(account_id, now, "disabled")
         # The second authorisation of an opening (R8) reads the grants, not the account.
-        await grants.suspend_remote(account_id, disabled)
+        await grants.suspend_remote(
+            account_id,
+            disabled,
+            actor=actor,
+            community_id=account.community_id,
+            clock=context.clock,
+        )
         action = "account.disable" if disabled else "account.enable"
         await _audited(context, actor, action, account)
     context.wake.kick(sessions.TOPIC)

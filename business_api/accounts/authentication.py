@@ -30,8 +30,9 @@ class Sessions:
         self._tokens = Tokens(context.keyring)
         self._known: OrderedDict[UUID, tuple[float, Actor]] = OrderedDict()
         self._ends = 0
-        # Listens for as long as the application exists; there is nothing else to close.
-        self._ended = ExitStack().enter_context(context.wake.listen(TOPIC))
+        # Listens for as long as the application exists; nobody closes it.
+        self._listening = ExitStack()
+        self._ended = self._listening.enter_context(context.wake.listen(TOPIC))
 
     async def actor(self, token: str) -> Actor:
         """The account behind an access token.

@@ -87,7 +87,14 @@ async def move_in(
             await Residence.create(house_id=house.id, account_id=account.id)
         except IntegrityError:
             raise ResidentThere from None
-        await grants.set_remote(account.id, house.id, house.way_home)
+        await grants.set_remote(
+            account.id,
+            house.id,
+            house.way_home,
+            actor=actor,
+            community_id=house.community_id,
+            clock=context.clock,
+        )
         await _audited(context, actor, "resident.add", house, account.id)
     return _resident(account, house.id)
 
@@ -103,7 +110,13 @@ async def remove_resident(context: Context, actor: Actor, house_id: UUID, accoun
     async with in_transaction():
         if not await Residence.filter(house_id=house_id, account_id=account_id).delete():
             raise NoSuchResident
-        await grants.clear_remote(account_id, house_id)
+        await grants.clear_remote(
+            account_id,
+            house_id,
+            actor=actor.audit,
+            community_id=house.community_id,
+            clock=context.clock,
+        )
         await _audited(context, actor.audit, "resident.remove", house, account_id)
 
 
