@@ -3,6 +3,7 @@
 Plain ASGI: nothing here buffers an answer, so event streams pass through.
 """
 
+import asyncio
 import re
 import time
 from typing import Final, Literal
@@ -83,11 +84,12 @@ class Edge:
 
 
 class BodyLimit:
-    """Refuses a request body that is, or becomes, longer than `most` bytes (413)."""
+    """Refuses a request body that is, or becomes, longer than `most` bytes (413), or late (408)."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    def __init__(self, app: ASGIApp, most: int, seconds: float = 30) -> None:
         self._app = app
         self._most = most
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -99,13 +101,21 @@ class BodyLimit:
             too_large = http_answer(413, HTTPConnection(scope), headers={"Connection": "close"})
             await too_large(scope, receive, send)
             return
-        read = 0
+        read, complete = 0, False
+        deadline = asyncio.get_running_loop().time() + self._seconds
 
         async def limited() -> Message:
-            nonlocal read
-            message = await receive()
+            nonlocal read, complete
+            if complete:  # what comes now is that the client has gone, whenever that may be
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, headers={"Connection": "close"}) from None
             if message["type"] == "http.request":
                 read += len(message.get("body", b""))
+                complete = not message.get("more_body", False)
                 if read > self._most:
                     raise HTTPException(413, headers={"Connection": "close"})
             return message

@@ -37,6 +37,7 @@ _HTTP: Final[Mapping[int, tuple[str, str, str]]] = {
     400: ("bad-request", "The request cannot be read", "请求无法解析"),
     404: ("no-such-address", "There is nothing at this address", "没有这个地址"),
     405: ("method-not-allowed", "This address does not take this method", "不支持此请求方法"),
+    408: ("request-timeout", "The request did not arrive in time", "请求接收超时"),
     413: ("body-too-large", "The request body is too large", "请求内容过大"),
     500: ("internal-error", "Something went wrong on our side", "服务器内部错误"),
 }

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from business_api import housekeeping
 from business_api.app import create_app
+from business_api.patience import PatientProtocol
 from foundation.certificates import server_context
 from foundation.errors import DomainError, Kind
 from foundation.runner import Context, Service
@@ -23,6 +24,7 @@ log = structlog.get_logger()
 _BACKLOG: Final = 1024
 _CONNECTIONS: Final = 10_000
 """Open at once; beyond that callers get 503, so that memory is bounded."""
+_KEEP_ALIVE_SECONDS: Final = 30
 _GRACE_SECONDS: Final = 8
 """For requests in flight at the end; an opening is settled after 7."""
 
@@ -116,6 +118,7 @@ class HttpService:
         return _Server(
             uvicorn.Config(
                 self.app,
+                http=PatientProtocol,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -123,6 +126,7 @@ class HttpService:
                 proxy_headers=False,
                 server_header=False,
                 backlog=_BACKLOG,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 limit_concurrency=_CONNECTIONS,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
                 # Without it a connection may carry one request's variables (the account in
