@@ -79,7 +79,7 @@ async def generate(
     """Add `count` new codes of 10 random digits to the pool, sorted.
 
     Raises:
-        TooManyAtOnce: more than `MOST_GENERATED`, or none.
+        TooManyAtOnce: more than `MOST_GENERATED`.
     """
     at_most(count, MOST_GENERATED)
     async with in_transaction():

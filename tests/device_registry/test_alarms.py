@@ -1,0 +1,115 @@
+"""The rules of what looks cloned, and the counting behind limits."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device_registry.devices.alarms import (
+    Takeovers,
+    boot_went_back,
+    enrolled_behind,
+    journal_went_back,
+)
+from device_registry.devices.rates import Rate
+from foundation.ids import Mac
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+SKEW = timedelta(seconds=120)
+
+
+def test_boots_only_grow() -> None:
+    assert boot_went_back(5, 4)
+    assert not boot_went_back(5, 5)  # a reconnect
+    assert not boot_went_back(5, 6)
+    assert not boot_went_back(5, 0)  # not counted
+    assert not boot_went_back(0, 3)  # not known
+
+
+def test_a_journal_only_grows() -> None:
+    assert journal_went_back(10, 9)
+    assert journal_went_back(10, 0)  # gone altogether
+    assert not journal_went_back(10, 10)
+    assert not journal_went_back(0, 0)
+
+
+def test_an_old_request_proves_nothing() -> None:
+    def behind(made: datetime, boot: int = 4) -> bool:
+        return enrolled_behind(
+            5, NOW - timedelta(hours=1), boot, made.timestamp(), now=NOW, skew=SKEW
+        )
+
+    assert behind(NOW)
+    assert behind(NOW + SKEW)
+    assert not behind(NOW, boot=5)
+    assert not behind(NOW - 2 * SKEW)  # captured, or a clock that is not set
+    assert not behind(NOW + 2 * SKEW)
+    assert not behind(datetime(1970, 1, 2, tzinfo=UTC))
+
+
+@given(
+    captured=st.integers(0, 3600),
+    replayed=st.integers(0, 86_400),
+    clock_error=st.integers(-120, 120),
+)
+def test_no_replay_of_an_honest_box_is_taken_for_a_clone(
+    captured: int, replayed: int, clock_error: int
+) -> None:
+    """It starts again after the capture, so its next session begins after it too."""
+    made = NOW + timedelta(seconds=captured)
+    since = made + timedelta(seconds=1)
+    at = since + timedelta(seconds=replayed)
+    stamped = made.timestamp() + clock_error
+    assert not enrolled_behind(7, since, 6, stamped, now=at, skew=SKEW)
+
+
+def test_one_takeover_too_many() -> None:
+    now = 0.0
+    takeovers = Takeovers(3, now=lambda: now)
+    mac = Mac("00aabbccddee")
+    for _ in range(3):
+        assert not takeovers.too_many(mac)
+        now += 15
+    assert takeovers.too_many(mac)
+    assert not takeovers.too_many(Mac("00aabbccddef"))
+    now += 31
+    assert not takeovers.too_many(mac)
+
+
+@given(
+    limit=st.integers(1, 5),
+    gaps=st.lists(st.integers(0, 40), min_size=1, max_size=40),
+)
+def test_never_more_than_the_limit_in_any_window(limit: int, gaps: list[int]) -> None:
+    now = 0.0
+    rate = Rate(limit, now=lambda: now)
+    allowed: list[float] = []
+    for gap in gaps:
+        now += gap
+        room = limit - sum(at > now - 60 for at in allowed)
+        assert rate.left("k") == room
+        assert rate.hit("k") == (room > 0)
+        if room > 0:
+            allowed.append(now)
+
+
+def test_how_long_to_wait() -> None:
+    now = 100.0
+    rate = Rate(2, now=lambda: now)
+    assert rate.wait("k") == 0
+    rate.hit("k")
+    now += 10
+    rate.hit("k")
+    assert rate.wait("k") == 50
+    assert rate.full("k")
+    rate.forget("k")
+    assert not rate.full("k")
+
+
+def test_memory_is_bounded() -> None:
+    rate = Rate(1, keys=100, now=lambda: 0.0)
+    for number in range(1000):
+        assert rate.hit(str(number))
+    assert len(rate._hits) == 100
+    assert rate.full("999")
+    assert not rate.full("0")
