@@ -17,6 +17,8 @@ from foundation.models import AuditEvent
 from foundation.wire.base import canonical
 
 _LOCK = 0x6C696E6C69_01  # "linli", 1: one appender at a time on PostgreSQL
+PAGE = 1000
+"""Lines read at once when the chain is checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ async def append_all(lines: Sequence[Line], *, clock: Clock = utc_now) -> None:
 async def broken_at() -> int | None:
     """The first seq whose line does not fit the chain, or None. Reads everything, in pages."""
     prev, seq = "", 0
-    while page := await AuditEvent.filter(seq__gt=seq).order_by("seq").limit(1000):
+    while page := await AuditEvent.filter(seq__gt=seq).order_by("seq").limit(PAGE):
         for line in page:
             if line.prev_hash != prev or line.hash != _hash(line) or line.seq != seq + 1:
                 return seq + 1
