@@ -13,6 +13,7 @@ from foundation.ids import Mac
 from foundation.settings import Broker
 from foundation.wake import first_of
 
+MESSAGES = Counter("broker_messages_total", "PUBLISHes of the device lane.", ["direction", "name"])
 WAITING = Gauge("broker_ingest_waiting", "Messages waiting for their commit.", ["name"])
 COALESCED = Counter(
     "broker_heartbeats_coalesced_total", "Heartbeats replaced by a later one of their station."
@@ -49,6 +50,7 @@ class Queue:
         self.name = name
         self.handlers: list[Batch] = []
         self.news = asyncio.Event()
+        self._received = MESSAGES.labels("in", name)
         self._limit = settings.ingest_queue
         self._bytes = 0
         self._latest: dict[Mac, Heard] | None = {} if name == LATEST_WINS else None
@@ -69,6 +71,7 @@ class Queue:
 
     def put(self, heard: Heard, source: Source, packet_id: int) -> None:
         """Take one message; `packet_id` is 0 at QoS 0."""
+        self._received.inc()
         if self._latest is not None and not packet_id:
             if heard.mac in self._latest:
                 COALESCED.inc()

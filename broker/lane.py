@@ -105,9 +105,11 @@ class Lane:
             SESSIONS.set(len(self._sessions))
         ENDS.labels(reason.value).inc()
         at = self.clock()
-        queue = self.queues.get(WILL)
-        if session.will is not None and reason in _HAS_WILL and queue is not None:
-            queue.put(Heard(mac, session.epoch, session.will, at), session, 0)
+        if session.will is not None and reason in _HAS_WILL:
+            if (queue := self.queues.get(WILL)) is not None:
+                queue.put(Heard(mac, session.epoch, session.will, at), session, 0)
+            if self.mirror is not None:
+                self.mirror(topics.will(mac), session.will, 1)
         self._comings.note(
             SessionChange(mac, session.epoch, False, at, reason.value, session.address)
         )

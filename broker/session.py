@@ -6,21 +6,20 @@ only a broken or hostile one does it. A foreign subscription is answered with 0x
 
 import asyncio
 import re
-from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 from prometheus_client import Counter
 
 from broker import codec
 from broker.authority import Device
-from broker.ingest import Queue
+from broker.ingest import MESSAGES, Queue
 from broker.terms import End, Rules
+from broker.window import Window
 from device_registry.link import Heard
 from foundation.clock import Clock
 from foundation.wire import topics
 
-MESSAGES = Counter("broker_messages_total", "PUBLISHes of the device lane.", ["direction", "name"])
 BYTES = Counter("broker_bytes_total", "Bytes of the device lane.", ["direction"])
 THROTTLED = Counter("broker_throttled_total", "Times a station was not read for a while.", ["why"])
 
@@ -62,16 +61,13 @@ class Session(asyncio.Protocol):
         "_held",
         "_home",
         "_inflight",
-        "_last_id",
         "_packets",
         "_patience",
         "_root",
         "_state_qos",
         "_stream",
         "_transport",
-        "_unacked",
-        "_waiting",
-        "_waiting_bytes",
+        "_window",
         "address",
         "device",
         "ended",
@@ -94,9 +90,7 @@ class Session(asyncio.Protocol):
         self._root = topics.up(device.mac, "")
         self._held = self._packets = self._bytes = self._inflight = 0
         self._state_qos = self._command_qos = -1
-        self._last_id = self._waiting_bytes = 0
-        self._unacked: set[int] | None = None
-        self._waiting: deque[tuple[bytes, bytes]] | None = None
+        self._window: Window | None = None
 
     def begin(self, transport: asyncio.Transport, stream: codec.Stream) -> None:
         """Take over the connection: CONNACK, then whatever came behind the CONNECT."""
@@ -251,32 +245,19 @@ class Session(asyncio.Protocol):
         name = str(topic).encode()
         if not qos or not granted:
             return self._write(codec.publish(name, payload))
-        if self._unacked is None or self._waiting is None:
-            self._unacked, self._waiting = set(), deque()
-        if len(self._unacked) < self._home.rules.inflight:
-            return self._send(name, payload)
-        self._waiting.append((name, payload))
-        self._waiting_bytes += len(payload)
-        if self._waiting_bytes > self._home.rules.out_queue:
+        if self._window is None:
+            self._window = Window(self._home.rules.inflight)
+        if (packet := self._window.put(name, payload)) is not None:
+            return self._write(packet)
+        if self._window.bytes > self._home.rules.out_queue:
             self.end(End.SLOW)
         return not self.ended
 
-    def _send(self, topic: bytes, payload: bytes) -> bool:
-        unacked = cast("set[int]", self._unacked)
-        self._last_id = self._last_id % 65535 + 1
-        while self._last_id in unacked:
-            self._last_id = self._last_id % 65535 + 1
-        unacked.add(self._last_id)
-        return self._write(codec.publish(topic, payload, self._last_id))
-
     def _acknowledged(self, packet_id: int) -> None:
-        if self._unacked is None or self._waiting is None:
-            return
-        self._unacked.discard(packet_id)
-        if self._waiting and len(self._unacked) < self._home.rules.inflight:
-            topic, payload = self._waiting.popleft()
-            self._waiting_bytes -= len(payload)
-            self._send(topic, payload)
+        if self._window is not None:
+            packet = self._window.acknowledged(packet_id)
+            if packet is not None:
+                self._write(packet)
 
     def _write(self, data: bytes) -> bool:
         """Hand bytes to the socket, unless too many wait there already."""
