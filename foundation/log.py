@@ -18,7 +18,7 @@ _SECRET: Final = re.compile(
 # Both print tracebacks without the values of variables: those may be anything.
 _JSON: Final = (
     structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
-    structlog.processors.JSONRenderer(),
+    structlog.processors.JSONRenderer(ensure_ascii=False),
 )
 _CONSOLE: Final = (
     structlog.dev.set_exc_info,

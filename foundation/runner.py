@@ -82,7 +82,7 @@ async def serve(
     than a process restarts half of itself.
 
     Raises:
-        ExceptionGroup: one or more services failed while running.
+        ExceptionGroup: one or more services failed while running, or while closing.
         Exception: whatever a service raised from `start`; the earlier ones are closed.
     """
     stop = stop or asyncio.Event()
@@ -99,9 +99,20 @@ async def serve(
             started.set()
         await _run(services, stop, grace)
     finally:
-        for service in reversed(begun):
+        await _close(begun)
+
+
+async def _close(begun: Sequence[Service]) -> None:
+    """Close all, last first, whatever one of them raises."""
+    faults: list[Exception] = []
+    for service in reversed(begun):
+        try:
             await service.close()
-        log.info("runner.stopped")
+        except Exception as fault:  # noqa: BLE001  (raised below, with those of the others)
+            faults.append(fault)
+    log.info("runner.stopped")
+    if faults:
+        raise ExceptionGroup("closing", faults)
 
 
 async def _run(services: Sequence[Service], stop: asyncio.Event, grace: timedelta) -> None:
@@ -114,6 +125,11 @@ async def _run(services: Sequence[Service], stop: asyncio.Event, grace: timedelt
         ]
         waiting = group.create_task(stop.wait())
         await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            log.info("runner.stopping")
+        else:
+            ended_early = [task.get_name() for task in tasks if task.done()]
+            log.warning("runner.service.ended", services=ended_early)
         waiting.cancel()
         for task, ended in reversed(list(zip(tasks, stops, strict=True))):
             ended.set()

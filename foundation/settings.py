@@ -34,8 +34,8 @@ class Database(Group):
 class Http(Group):
     """The business API."""
 
-    host: str = "127.0.0.1"
-    port: Port = 8080
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: Port = Field(8080, description="HTTP; 0: any free port")
     tls_port: Port | None = Field(
         8443, description="HTTPS for stations and browsers; empty when a proxy ends TLS"
     )
@@ -50,7 +50,7 @@ class Tls(Group):
     """The certificate of the HTTPS and MQTTS listeners."""
 
     certificate: Path | None = Field(None, description="PEM chain; empty: a local CA in data_dir")
-    key: Path | None = None
+    key: Path | None = Field(None, description="PEM private key of certificate")
     names: tuple[str, ...] = Field(
         ("localhost", "127.0.0.1"), description="names in the certificate of the local CA"
     )
@@ -66,12 +66,12 @@ class Scopes(Group):
 class Broker(Group):
     """The listeners of the gate, and what it lets through."""
 
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", description="address to listen on")
     port: Port = Field(1883, description="MQTT over TCP")
     tls_port: Port | None = Field(8883, description="MQTT over TLS; empty: none")
     ws_port: Port | None = Field(8083, description="MQTT over WebSocket, path /mqtt; empty: none")
     advertised_host: str = Field("127.0.0.1", description="what a registered station is told")
-    connect_timeout: timedelta = timedelta(seconds=5)
+    connect_timeout: timedelta = Field(timedelta(seconds=5), description="until a CONNECT is whole")
     connect_bytes: int = Field(2048, ge=64, description="longest CONNECT")
     packet_bytes: int = Field(64 * 1024, ge=1024, description="longest packet after it")
     keepalive_min: int = Field(10, description="seconds, for stations")
@@ -92,7 +92,7 @@ class Broker(Group):
     refusal_delay: timedelta = Field(timedelta(milliseconds=200), description="before the close")
     pending_connects: int = Field(2000, ge=1, description="sockets that have not shown a CONNECT")
     flap_limit: int = Field(15, ge=1, description="disconnects a minute before a ban")
-    flap_ban: timedelta = timedelta(minutes=5)
+    flap_ban: timedelta = Field(timedelta(minutes=5), description="how long it lasts")
     ingest_batch: int = Field(500, ge=1, description="messages in one commit")
     ingest_queue: int = Field(
         32 * 1024 * 1024, description="bytes of one kind of message waiting for their commit"
@@ -139,9 +139,11 @@ class Devices(Group):
         300, ge=1, description="refused enrolment calls a minute an address"
     )
     ntp: tuple[str, ...] = Field((), description="time servers that a registered station is told")
-    secret_life: timedelta = timedelta(days=90)
-    secret_overlap: timedelta = timedelta(hours=24)
-    heartbeat: timedelta = timedelta(seconds=30)
+    secret_life: timedelta = Field(timedelta(days=90), description="then a station gets a new one")
+    secret_overlap: timedelta = Field(
+        timedelta(hours=24), description="how long the old secret works beside the new one"
+    )
+    heartbeat: timedelta = Field(timedelta(seconds=30), description="how often a station sends one")
     stale_after: timedelta = Field(timedelta(seconds=75), description="connected but mute")
     takeover_limit: int = Field(3, description="take-overs a minute before quarantine")
     open_deadline: timedelta = Field(timedelta(seconds=5), description="of an open command")
@@ -157,10 +159,10 @@ class Devices(Group):
 class Auth(Group):
     """Sign-in."""
 
-    access_life: timedelta = timedelta(minutes=15)
-    refresh_life: timedelta = timedelta(days=30)
+    access_life: timedelta = Field(timedelta(minutes=15), description="of an access token")
+    refresh_life: timedelta = Field(timedelta(days=30), description="of a sign-in not used")
     login_tries: int = Field(10, description="an account in login_window")
-    login_window: timedelta = timedelta(minutes=15)
+    login_window: timedelta = Field(timedelta(minutes=15), description="of the two limits beside")
     address_tries: int = Field(100, description="failed sign-ins an address in login_window")
     requests_per_minute: int = Field(600, description="API requests an account")
 
@@ -194,7 +196,9 @@ class Settings(BaseSettings):
         None, description="64 hex digits; empty: data_dir/master.key, made at first start"
     )
     log_json: bool | None = Field(None, description="empty: JSON unless on a terminal")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="the least that is logged"
+    )
     metrics_token: SecretStr | None = Field(
         None, description="bearer token for /metrics; empty: loopback callers only"
     )
