@@ -1,5 +1,6 @@
 """Houses (房屋): on a unit, or on the building where it has no units (BR3)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -113,6 +114,18 @@ async def rename_house(community_id: UUID, house_id: UUID, code: str, *, version
     if not changed:
         raise Stale
     return found
+
+
+async def names(community_id: UUID, house_ids: Collection[UUID]) -> dict[UUID, str]:
+    """What houses of a community are called: 1号楼 1单元 0101. One statement."""
+    if not house_ids:
+        return {}
+    which = House.filter(id__in=list(house_ids), community_id=community_id)
+    called: dict[UUID, str] = {}
+    for found in await which.select_related("building", "unit"):
+        unit = f" {found.unit.code}单元" if found.unit else ""
+        called[found.id] = f"{found.building.name}{unit} {found.code}"
+    return called
 
 
 def row(found: House) -> HouseRow:

@@ -1,0 +1,115 @@
+"""开门记录 over HTTP: as a list, and as a file for Excel."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import StreamingResponse
+
+from business_api.deps import AdminActor, CurrentActor
+from business_api.devices.export import csv_lines
+from business_api.devices.openings import Wanted, named, visible
+from business_api.devices.periods import PeriodQuery
+from business_api.devices.schemas import OpeningOut
+from business_api.language import language_of
+from business_api.paging import MOST, Cursor
+from business_api.places.errors import NoSuchHouse
+from business_api.problems import documents
+from business_api.schemas import Search
+from device_registry.journal import queries
+from device_registry.journal.queries import BadCursor, BadPeriod, Method, Outcome
+from foundation.errors import DomainError, Kind
+
+router = APIRouter(tags=["openings"])
+
+
+class NoSuchTimeZone(DomainError):
+    """Not a name of the IANA time zone database."""
+
+    kind, code, title = Kind.INVALID, "no-such-time-zone", "There is no such time zone"
+    title_zh = "时区不存在"
+
+
+async def _wanted(
+    period: PeriodQuery,
+    *,
+    station_id: UUID | None = None,
+    house_id: UUID | None = None,
+    outcome: Outcome | None = None,
+    method: Method | None = None,
+    search: Annotated[Search, Query(description="part of a station's name, MAC or a cid")] = "",
+) -> Wanted:
+    return Wanted(
+        period=period,
+        station_id=station_id,
+        house_id=house_id,
+        outcome=outcome,
+        method=method,
+        search=search,
+    )
+
+
+WantedQuery = Annotated[Wanted, Depends(_wanted)]
+
+
+async def _time_zone(
+    tz: Annotated[str, Query(max_length=64, description="IANA name, for the times")] = (
+        "Asia/Shanghai"
+    ),
+) -> ZoneInfo:
+    try:
+        return ZoneInfo(tz)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise NoSuchTimeZone(tz[:64]) from None
+
+
+@router.get(
+    "/openings",
+    operation_id="listOpenings",
+    responses=documents(BadPeriod, BadCursor, NoSuchHouse),
+)
+async def list_openings(
+    actor: CurrentActor,
+    wanted: WantedQuery,
+    before: Annotated[str | None, Query(max_length=200, description="`next` of a page")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = 10,
+) -> Cursor[OpeningOut]:
+    """Who opened which door, or tried to, the latest first: the last 7 days, 92 at most.
+
+    Staff see their community; residents what was opened in their houses' names.
+    """
+    records, following = await queries.records(
+        await visible(actor, wanted), before=before, limit=limit
+    )
+    return Cursor(items=await named(actor.community_id, records), next=following)
+
+
+@router.get(
+    "/openings/export.csv",
+    operation_id="exportOpenings",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
+        **documents(BadPeriod, NoSuchTimeZone),
+    },
+)
+async def export_openings(
+    request: Request,
+    actor: AdminActor,
+    wanted: WantedQuery,
+    zone: Annotated[ZoneInfo, Depends(_time_zone)],
+) -> StreamingResponse:
+    """The same as a CSV file that Excel opens: UTF-8 with a byte order mark."""
+    lines = csv_lines(await visible(actor, wanted), actor.community_id, zone, language_of(request))
+    days = f"{_day(wanted.period.since, zone)}-{_day(wanted.period.until, zone)}"
+    return StreamingResponse(
+        lines,
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="openings-{days}.csv"'},
+    )
+
+
+def _day(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone) - timedelta(microseconds=1):%Y%m%d}"

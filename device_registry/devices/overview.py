@@ -1,0 +1,76 @@
+"""A whole community at a glance: counts for a console, and where each station stands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from device_registry import sql
+from device_registry.devices.queries import STALE_AFTER, Presence, presence_of
+from device_registry.devices.states import Status
+
+MOST: Final = 10_000
+"""Stations of one community that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many stations. `presence` counts the active ones only: others cannot be here."""
+
+    presence: Mapping[Presence, int]
+    status: Mapping[Status, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one station stands; equal as long as nothing worth telling has changed."""
+
+    device_id: UUID
+    status: Status
+    presence: Presence
+    since: datetime | None
+    reason: str
+
+
+_SESSIONS: Final = """
+FROM registry_device d LEFT JOIN registry_device_session s ON s.mac = d.mac
+WHERE d.community_id = ? AND d.status <> 'unbound'
+"""
+_COUNTS: Final = f"""
+SELECT d.status, CASE
+    WHEN s.online IS NULL OR NOT s.online THEN 'offline'
+    WHEN s.sess <> '' AND s.heard_at >= ? THEN 'online'
+    ELSE 'stale' END AS presence, count(*) AS n
+{_SESSIONS} GROUP BY 1, 2
+"""
+_STANDINGS: Final = f"""
+SELECT d.id, d.status, s.online, s.since, s.reason, s.heard_at, s.sess
+{_SESSIONS} ORDER BY d.id LIMIT ?
+"""
+
+
+async def counts(
+    community_id: UUID, now: datetime, *, stale_after: timedelta = STALE_AFTER
+) -> Counts:
+    """Count the stations of a community. One statement."""
+    presence: dict[Presence, int] = dict.fromkeys(Presence, 0)
+    status: dict[Status, int] = dict.fromkeys(set(Status) - {Status.UNBOUND}, 0)
+    for row in await sql.fetch(_COUNTS, now - stale_after, community_id):
+        status[Status(row["status"])] += row["n"]
+        if row["status"] == Status.ACTIVE:
+            presence[Presence(row["presence"])] += row["n"]
+    return Counts(presence, status)
+
+
+async def standings(
+    community_id: UUID, now: datetime, *, stale_after: timedelta = STALE_AFTER
+) -> list[Standing]:
+    """Every station of a community, the unbound ones excepted. One statement."""
+    found = []
+    for row in await sql.fetch(_STANDINGS, community_id, MOST):
+        here = presence_of(row, now, stale_after)
+        device_id = UUID(str(row["id"]))
+        status = Status(row["status"])
+        found.append(Standing(device_id, status, here.presence, here.since, here.reason))
+    return found
