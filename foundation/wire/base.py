@@ -5,7 +5,7 @@ import hmac
 import json
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from foundation.errors import DomainError, Kind
 from foundation.ids import Mac
@@ -64,7 +64,7 @@ class Signed(Message):
     The body is signed as it was sent, fields that this version does not know included.
     """
 
-    mac: str = ""
+    mac: str = Field("", description="signature, 64 hex digits; not the station's MAC")
 
     def sign(self, key: bytes, station: Mac) -> bytes:
         """The signed payload to publish to, or from, `station`."""

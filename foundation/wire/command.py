@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from foundation.wire.base import Route, Signed
 from foundation.wire.hello import Counter, Session, Uptime
 
-CommandId = Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
+CommandId = Annotated[
+    str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$", description="ULID of the command")
+]
 
 MAX_AHEAD_MS = 15_000
 """A deadline further ahead than this is refused: no honest platform sends one."""
@@ -19,9 +21,9 @@ class By(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    t: Literal["resident", "admin", "call", "visitor", "sip"]
-    ref: str = Field(max_length=64)
-    house: str | None = Field(None, max_length=64)
+    t: Literal["resident", "admin", "call", "visitor", "sip"] = Field(description="what kind")
+    ref: str = Field(max_length=64, description="who, opaque to the station")
+    house: str | None = Field(None, max_length=64, description="in whose house's name")
 
 
 class Command(Signed):
@@ -33,17 +35,17 @@ class Command(Signed):
 
     ROUTE: ClassVar = Route("cmd", "dn", "c", 0)
 
-    v: Literal[1] = 1
+    v: Literal[1] = Field(1, description="version")
     id: CommandId
-    op: Literal["open"] = "open"
-    door: int = Field(1, ge=0, le=255)
-    hold: int = Field(5, ge=0, le=255)
+    op: Literal["open"] = Field("open", description="what to do")
+    door: int = Field(1, ge=0, le=255, description="relay, from 1")
+    hold: int = Field(5, ge=0, le=255, description="seconds; a station refuses more than 30")
     sess: Session
-    ctr: Counter
-    exp_up: Uptime
-    by: By
-    call: str | None = Field(None, max_length=64)
-    pol: str | None = Field(None, max_length=32)
+    ctr: Counter = Field(description="grows strictly inside `sess`; gaps are normal")
+    exp_up: Uptime = Field(description="deadline in the station's own uptime, milliseconds")
+    by: By = Field(description="in whose name")
+    call: str | None = Field(None, max_length=64, description="call it belongs to")
+    pol: str | None = Field(None, max_length=32, description="policy that allowed it")
 
 
 class Code(StrEnum):
@@ -70,7 +72,7 @@ class Result(Signed):
 
     id: CommandId
     sess: Session
-    code: Code
-    door: int = Field(ge=0, le=255)
-    pulsed_ms: int = Field(0, ge=0, description="how long the relay was held")
-    journal_seq: int | None = Field(None, ge=1)
+    code: Code = Field(description="what became of it (R6)")
+    door: int = Field(ge=0, le=255, description="relay, from 1")
+    pulsed_ms: int = Field(0, ge=0, description="how long the relay is held, milliseconds")
+    journal_seq: int | None = Field(None, ge=1, description="its line in the journal")

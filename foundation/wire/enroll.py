@@ -22,7 +22,9 @@ from foundation.wire.base import BadMessage, BadSignature, canonical
 
 RAW = (serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 Base64 = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=8192)]
-Nonce = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Nonce = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{32}$", description="128 random bits of the request, in hex")
+]
 
 REQUEST: Final = "enroll"
 """The purpose under which a station signs its request; see `sign`."""
@@ -49,15 +51,17 @@ class EnrollRequest(Wire):
     # A newer station's fields are under its signature too, so they are kept.
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    mac: str = Field(max_length=24)
-    model: str = Field(max_length=32)
-    fw: str = Field(max_length=32)
-    pk: Base64
-    ts: int
+    mac: str = Field(max_length=24, description="any common way to write a MAC")
+    model: str = Field(max_length=32, description="of the station")
+    fw: str = Field(max_length=32, description="firmware")
+    pk: Base64 = Field(description="public keys: Ed25519 then X25519, 64 bytes")
+    ts: int = Field(description="Unix seconds")
     nonce: Nonce
-    boot: int = Field(0, ge=0, le=2**53)
-    held: int | None = Field(None, ge=0, le=2**31)
-    sig: Base64
+    boot: int = Field(0, ge=0, le=2**53, description="power-ups; 0: not counted")
+    held: int | None = Field(
+        None, ge=0, le=2**31, description="version of the secret it holds; 0: none"
+    )
+    sig: Base64 = Field(description="by the station's Ed25519 key, over all but `sig`")
 
 
 class EnrollAnswer(Wire):
@@ -71,46 +75,48 @@ class EnrollAnswer(Wire):
     unbound: forget your secret and your lists; you are unregistered again.
     """
 
-    status: Literal["unregistered", "confirm", "registered", "mac_conflict", "suspended", "unbound"]
-    poll: int = Field(5, ge=1, description="seconds")
+    status: Literal[
+        "unregistered", "confirm", "registered", "mac_conflict", "suspended", "unbound"
+    ] = Field(description="see above")
+    poll: int = Field(5, ge=1, description="ask again after so many seconds")
     nonce: Nonce
-    user_code: str | None = None
-    number: str | None = None
-    sealed: Base64 | None = None
-    server_pk: Base64
-    sig: Base64
+    user_code: str | None = Field(None, description="校验码, to be shown")
+    number: str | None = Field(None, description="comparison number, to be shown")
+    sealed: Base64 | None = Field(None, description="a `Registration`, sealed")
+    server_pk: Base64 = Field(description="the platform's Ed25519 key, 32 bytes")
+    sig: Base64 = Field(description="by that key, over all but `sig`")
 
 
 class MqttAddress(Wire):
     """Where the broker is, and whose certificate to believe."""
 
-    host: str
-    port: int
-    tls: bool
-    ca_pem: str | None = None
+    host: str = Field(description="name or address")
+    port: int = Field(description="TCP port")
+    tls: bool = Field(description="whether to speak TLS")
+    ca_pem: str | None = Field(None, description="authority to believe; none: the public ones")
 
 
 class Registration(Wire):
     """What a registered station needs; `secret` is 32 bytes."""
 
-    device_id: str
-    name: str
-    position: str
-    community: str = ""
-    comm_code: str
-    secret: Base64
-    secret_ver: int
-    mqtt: MqttAddress
-    ntp: tuple[str, ...] = ()
+    device_id: str = Field(description="UUID of the station")
+    name: str = Field(description="to be shown")
+    position: str = Field(description="gate, building or unit")
+    community: str = Field("", description="to be shown")
+    comm_code: str = Field(description="通讯码: the MQTT user name")
+    secret: Base64 = Field(description="32 bytes; the keys are derived from it")
+    secret_ver: int = Field(description="version of the secret")
+    mqtt: MqttAddress = Field(description="where to connect")
+    ntp: tuple[str, ...] = Field((), description="time servers")
 
 
 class TimeAnswer(Wire):
     """`GET /device/v1/time?nonce=…`: Unix milliseconds, signed, for a clock that is not set."""
 
-    ts_ms: int
+    ts_ms: int = Field(description="Unix milliseconds")
     nonce: Nonce
-    server_pk: Base64
-    sig: Base64
+    server_pk: Base64 = Field(description="the platform's Ed25519 key, 32 bytes")
+    sig: Base64 = Field(description="by that key, over all but `sig`")
 
 
 def public_keys(sign: Ed25519PrivateKey, box: X25519PrivateKey) -> str:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from foundation.wire.base import Message, Route, Signed
 from foundation.wire.hello import Counter
 
-Seq = Annotated[int, Field(ge=1, le=2**53)]
+Seq = Annotated[int, Field(ge=1, le=2**53, description="number in the journal")]
 Short = Annotated[str, Field(max_length=64)]
 EventType = Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$")]
 
@@ -24,24 +24,26 @@ class Event(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    seq: Seq
-    boot: Counter
-    ts: int = Field(ge=0, le=2**53)
-    clk: Literal["ok", "untrusted"] = "ok"
-    type: EventType
-    door: int = Field(1, ge=0, le=255)
-    result: Short | None = None
-    reason: Short | None = None
-    kind: Short | None = None
-    cid: Short | None = None
-    value_hash: Short | None = None
-    house: Short | None = None
-    call_id: Short | None = None
-    cmd_id: Short | None = None
-    acl: tuple[Counter, Counter] | None = None
-    snap: Short | None = None
-    hold_ms: Counter | None = None
-    duration_ms: Counter | None = None
+    seq: Seq = Field(description="its number; never reused")
+    boot: Counter = Field(description="power-up it happened in")
+    ts: int = Field(ge=0, le=2**53, description="Unix milliseconds by the station's clock")
+    clk: Literal["ok", "untrusted"] = Field("ok", description="whether it trusted that clock")
+    type: EventType = Field(description="what happened; see the list of types")
+    door: int = Field(1, ge=0, le=255, description="relay, from 1")
+    result: Short | None = Field(None, description="how it ended")
+    reason: Short | None = Field(None, description="why")
+    kind: Short | None = Field(None, description="of the credential: card, fp, pin, ble")
+    cid: Short | None = Field(None, description="credential")
+    value_hash: Short | None = Field(None, description="of an unknown credential, hashed")
+    house: Short | None = Field(None, description="house it belongs to")
+    call_id: Short | None = Field(None, description="call it belongs to")
+    cmd_id: Short | None = Field(None, description="command it answers")
+    acl: tuple[Counter, Counter] | None = Field(
+        None, description="epoch, seq of the access list that decided"
+    )
+    snap: Short | None = Field(None, description="SHA-256 of a snapshot")
+    hold_ms: Counter | None = Field(None, description="how long the relay is held, milliseconds")
+    duration_ms: Counter | None = Field(None, description="how long it lasted, milliseconds")
     lost: tuple[Seq, Seq] | None = Field(None, description="of a `gap`: first, last dropped")
 
 
@@ -56,8 +58,10 @@ class EventBatch(Message):
 
     ROUTE: ClassVar = Route("evt", "up")
 
-    events: tuple[Event, ...] = Field(min_length=1, max_length=BATCH)
-    prev: Counter | None = None
+    events: tuple[Event, ...] = Field(
+        min_length=1, max_length=BATCH, description="in order of `seq`"
+    )
+    prev: Counter | None = Field(None, description="seq held before these; 0: they are the oldest")
 
 
 class EventAck(Signed):
@@ -68,4 +72,4 @@ class EventAck(Signed):
 
     ROUTE: ClassVar = Route("evtack", "dn")
 
-    upto: Seq
+    upto: Seq = Field(description="last number that is stored")

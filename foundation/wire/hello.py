@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from foundation.wire.base import Message, Route, Signed
 
-Session = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Session = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{32}$", description="128 random bits of this connection, in hex")
+]
 Uptime = Annotated[int, Field(ge=0, le=2**53, description="milliseconds since boot")]
 Counter = Annotated[int, Field(ge=0, le=2**53)]
 Version = tuple[Counter, Annotated[str, Field(max_length=64)]]
@@ -17,9 +19,9 @@ class Capacity(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    rows: Counter = 5000
-    fp: Counter = 1000
-    chunk_bytes: Counter = 16384
+    rows: Counter = Field(5000, description="credentials")
+    fp: Counter = Field(1000, description="fingerprint templates")
+    chunk_bytes: Counter = Field(16384, description="longest message it takes")
 
 
 class Hello(Signed):
@@ -32,18 +34,20 @@ class Hello(Signed):
 
     ROUTE: ClassVar = Route("hello", "up")
 
-    boot: Counter
+    boot: Counter = Field(description="power-ups; never goes back")
     sess: Session
     up_ms: Uptime
-    fw: str = Field(max_length=32)
-    hw: str = Field("", max_length=32)
-    schema_: int = Field(1, alias="schema", ge=1)
-    acl: tuple[Counter, Counter, str, Counter] = (0, 0, "", 0)
-    cap: Capacity = Capacity()
-    cfg: Version = (0, "")
-    media: Version = (0, "")
-    evt: tuple[Counter, Counter] = (0, 0)
-    secret_ver: Counter = 1
+    fw: str = Field(max_length=32, description="firmware")
+    hw: str = Field("", max_length=32, description="hardware")
+    schema_: int = Field(1, alias="schema", ge=1, description="version of these messages")
+    acl: tuple[Counter, Counter, str, Counter] = Field(
+        (0, 0, "", 0), description="access list: epoch, seq, digest, count"
+    )
+    cap: Capacity = Field(Capacity(), description="what it can hold")
+    cfg: Version = Field((0, ""), description="configuration: version, hash")
+    media: Version = Field((0, ""), description="advertisements: version, hash")
+    evt: tuple[Counter, Counter] = Field((0, 0), description="journal: first, last seq held")
+    secret_ver: Counter = Field(1, description="version of the secret it logged in with")
 
     model_config = ConfigDict(
         frozen=True, extra="ignore", validate_by_name=True, serialize_by_alias=True
@@ -57,13 +61,15 @@ class Heartbeat(Message):
 
     sess: Session
     up_ms: Uptime
-    acl: tuple[Counter, Counter, str] = (0, 0, "")
+    acl: tuple[Counter, Counter, str] = Field(
+        (0, 0, ""), description="access list: epoch, seq, digest"
+    )
     door: tuple[str, ...] = Field((), max_length=8, description="open | closed, by door")
-    rssi: int | None = Field(None, ge=-200, le=0, description="dBm")
+    rssi: int | None = Field(None, ge=-200, le=0, description="radio signal, dBm")
     mem: int | None = Field(None, ge=0, description="free storage, bytes")
     tmp: float | None = Field(None, ge=-60, le=150, description="degrees Celsius")
     clk_ms: int | None = Field(None, description="offset of its clock, milliseconds")
-    ads_playing: str | None = Field(None, max_length=64)
+    ads_playing: str | None = Field(None, max_length=64, description="advertisement on screen")
 
 
 class Will(Message):
@@ -83,4 +89,4 @@ class Rotate(Signed):
 
     ROUTE: ClassVar = Route("rotate", "dn")
 
-    secret_ver: Counter
+    secret_ver: Counter = Field(description="version to fetch")
