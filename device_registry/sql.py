@@ -24,7 +24,7 @@ async def fetch(statement: str, *values: object) -> list[Row]:
     """
     if is_postgres():
         return await connection().execute_query_dict(_numbered(statement), list(values))
-    plain = [str(value) if isinstance(value, UUID) else value for value in values]
+    plain = [_plain(value) for value in values]
     return await connection().execute_query_dict(statement, plain)
 
 
@@ -48,25 +48,32 @@ async def over(
     return await fetch(text, packed, *values)
 
 
-async def serialise(name: str) -> None:
-    """Until the end of this transaction, be the only one that asked for `name`.
+async def serialise(*names: str) -> None:
+    """Until the end of this transaction, be the only one that asked for any of `names`.
 
-    Nothing to do on SQLite: a transaction there is alone from its beginning.
+    One statement. Nothing to do on SQLite: a transaction there is alone from its beginning.
+    Before the audit line of the transaction, which waits for all others: whoever holds that
+    and then waits for a name may wait for one who waits for the audit.
     """
     if is_postgres():
-        await fetch("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", name)
-
-
-def within() -> str:
-    """After a SELECT: hold its rows against writers until the transaction ends."""
-    return " FOR SHARE" if is_postgres() else ""
+        await fetch(
+            "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(?::text[]) name",
+            list(names),
+        )
 
 
 def when(value: object) -> datetime | None:
     """A point in time out of a returned row."""
+    return None if value is None else moment(value)
+
+
+def moment(value: object) -> datetime:
+    """A point in time out of a column that is never null."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
-    return value.astimezone(UTC) if isinstance(value, datetime) else None
+    if not isinstance(value, datetime):
+        raise TypeError(f"not a time: {type(value).__name__}")
+    return value.astimezone(UTC)
 
 
 def uid(value: object) -> UUID | None:
@@ -79,12 +86,17 @@ def unpacked(value: object) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-def _packed(value: object) -> str:
+def _plain(value: object) -> object:
     if isinstance(value, datetime):  # as the ORM writes it, so that text compares as time does
         return value.astimezone(UTC).isoformat(" ")
-    if isinstance(value, UUID):
-        return str(value)
-    raise TypeError(f"cannot travel: {type(value).__name__}")
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _packed(value: object) -> object:
+    plain = _plain(value)
+    if plain is value:
+        raise TypeError(f"cannot travel: {type(value).__name__}")
+    return plain
 
 
 @lru_cache(maxsize=256)

@@ -151,6 +151,9 @@ class Devices(Group):
     opens_per_person: int = Field(6, description="a minute")
     opens_per_door: int = Field(20, description="a minute")
     hold: int = Field(5, ge=1, le=30, description="seconds the relay is held")
+    registry_period: timedelta = Field(
+        timedelta(seconds=5), description="how often the device registry keeps house"
+    )
     session_log_for: timedelta = Field(
         timedelta(days=90), description="how long the connects of a station are remembered"
     )
