@@ -13,6 +13,7 @@ from foundation.runner import Context
 from foundation.security import load_keyring
 from foundation.settings import Broker, Database, Settings
 from tests.device_registry.boxes import Box
+from tests.support import database as databases
 from tests.support.commands import environment, linli
 
 
@@ -30,12 +31,22 @@ class Shell:
         return done.stdout if code == 0 else done.stdout + done.stderr
 
 
+async def migrated(shell: Shell) -> Shell:
+    done = await asyncio.to_thread(linli, "migrate", env=shell.env)
+    assert done.returncode == 0, done.stderr
+    return shell
+
+
 @pytest.fixture
 async def shell(tmp_path: Path, bare_database: Database) -> Shell:
-    made = Shell(tmp_path / "data", bare_database)
-    done = await asyncio.to_thread(linli, "migrate", env=made.env)
-    assert done.returncode == 0, done.stderr
-    return made
+    """On each kind of database."""
+    return await migrated(Shell(tmp_path / "data", bare_database))
+
+
+@pytest.fixture
+async def quick(tmp_path: Path) -> Shell:
+    """On SQLite, for what does not depend on the database: every command is a process."""
+    return await migrated(Shell(tmp_path / "data", databases.at(tmp_path / "linli.sqlite3")))
 
 
 def platform(shell: Shell) -> Context:
@@ -89,20 +100,20 @@ async def test_a_station_by_the_shell_alone(shell: Shell) -> None:
     assert "free" in await shell("codes", "list", "--search", made[0])
 
 
-async def test_lists_from_files(shell: Shell, tmp_path: Path) -> None:
+async def test_lists_from_files(quick: Shell, tmp_path: Path) -> None:
     codes, readers = tmp_path / "codes.txt", tmp_path / "readers.csv"
     codes.write_text("A-100\nA-101\n")
-    assert "2 added" in await shell("codes", "import", str(codes))
+    assert "2 added" in await quick("codes", "import", str(codes))
     readers.write_text("number,model\nBLE-1,R1\n坏,R1\n")
-    output = await shell("readers", "import", str(readers), code=1)
+    output = await quick("readers", "import", str(readers), code=1)
     assert "1 added" in output
     assert "line 3" in output
-    assert "BLE-1" in await shell("readers", "list")
+    assert "BLE-1" in await quick("readers", "list")
     readers.write_bytes("编号,型号\nBLE-2,R1\n".encode("gbk"))
-    assert "not UTF-8" in await shell("readers", "import", str(readers), code=2)
+    assert "not UTF-8" in await quick("readers", "import", str(readers), code=2)
 
 
-async def test_what_is_wrong_is_one_line(shell: Shell) -> None:
+async def test_what_is_wrong_is_one_line(quick: Shell) -> None:
     for arguments in (
         ("show", str(new_id())),
         ("suspend", "00:aa:bb:cc:dd:ee"),
@@ -110,6 +121,6 @@ async def test_what_is_wrong_is_one_line(shell: Shell) -> None:
         ("readers", "import", "/nowhere.csv"),
         ("register", "--community", str(new_id()), "--name", "x", "--mac", "00aabbccddee"),
     ):
-        output = await shell(*arguments, code=2)
+        output = await quick(*arguments, code=2)
         assert output.startswith("linli: ")
         assert len(output.splitlines()) == 1, output

@@ -28,6 +28,7 @@ from tests.device_registry.boxes import (
     registered,
     row,
 )
+from tests.support.statements import statements
 
 
 async def test_an_unknown_box_shows_a_code_that_stays(rows: TortoiseContext) -> None:
@@ -345,6 +346,21 @@ async def test_a_replayed_request_is_no_sign_of_a_clone(rows: TortoiseContext) -
         clock_of(context).now += wait
         assert (await enroll(context, captured, "203.0.113.9")).status == "registered"
     assert (await row(device_id)).status is Status.ACTIVE
+
+
+async def test_a_call_costs_few_statements_whoever_else_waits(rows: TortoiseContext) -> None:
+    context = new_context()
+    box, known = Box(context), Box(context)
+    await registered(known)
+    for _ in range(20):
+        await Box(context).call()
+    await box.call()
+    with statements() as sql:
+        await box.call()
+    assert len(sql) == 3, sql
+    with statements() as sql:
+        await known.call()
+    assert len(sql) == 2, sql
 
 
 async def test_the_time_is_signed_for_one_question(rows: TortoiseContext) -> None:
