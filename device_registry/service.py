@@ -72,8 +72,11 @@ class RegistryService:
         self.sessions = Sessions(context)
 
     async def hello(self, batch: Sequence[Heard]) -> None:
-        """Stations say who they are, and how far their journals go."""
-        await ingest.compare(self._context, await self.sessions.hello(batch))
+        """Stations say who they are, how far their journals go, and which secret they hold."""
+        believed = await self.sessions.hello(batch)
+        await ingest.compare(self._context, believed)
+        behind = {who.mac for who, hello in believed if hello.secret_ver < max(who.keys)}
+        await lifecycle.nudge(self._context, behind)
 
     async def results(self, batch: Sequence[Heard]) -> None:
         """Stations answer commands."""

@@ -1,5 +1,6 @@
 """What becomes of a registered station: shut out, let in, rotated, replaced, given up."""
 
+from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
@@ -184,10 +185,11 @@ async def rotate_due(context: Context) -> int:
     return len(rotated)
 
 
-async def nudge(context: Context, mac: Mac) -> None:
-    """Tell a station that logged in with its old secret to fetch the new one. For its hello."""
-    device = await Device.get_or_none(mac=mac, status=Status.ACTIVE)
-    if device is not None:
+async def nudge(context: Context, macs: Collection[Mac]) -> None:
+    """Tell stations that logged in with an old secret to fetch the new one. One statement."""
+    if not macs:
+        return
+    for device in await Device.filter(mac__in=list(macs), status=Status.ACTIVE):
         await _nudge(context, device)
 
 

@@ -349,11 +349,11 @@ async def test_a_station_that_missed_the_news_is_told_again(rows: TortoiseContex
     device_id = await registered(box)
     await rotate(context, ADMIN, device_id)  # no broker here: nobody is told
     link = linked(context)
-    await nudge(context, Mac(box.mac))
+    await nudge(context, [Mac(box.mac)])
     assert len(link.sent) == 1
     clock_of(context).move(hours=24)  # over: it would be signed with a secret that is none
-    await nudge(context, Mac(box.mac))
-    await nudge(context, Mac("00aabbccddee"))
+    await nudge(context, [Mac(box.mac), Mac("00aabbccddee")])
+    await nudge(context, [])
     assert len(link.sent) == 1
 
 
