@@ -33,12 +33,13 @@ from device_registry.devices.models import (
 from device_registry.devices.pending import NotSeen, WrongUserCode
 from device_registry.devices.registration import confirm, register
 from device_registry.devices.secrets import keys_of
-from device_registry.link import DeviceLink
+from device_registry.link import DeviceLink, Heard, SessionChange
+from device_registry.service import RegistryService
 from foundation import audit, conditions
 from foundation.ids import Mac, new_id
 from foundation.models import AuditEvent
 from foundation.runner import Context
-from foundation.wire.hello import Rotate
+from foundation.wire.hello import Hello, Rotate
 from foundation.wire.keys import DeviceKeys
 from foundation.wire.topics import BadMac
 from tests.device_registry.boxes import (
@@ -354,6 +355,26 @@ async def test_a_station_that_missed_the_news_is_told_again(rows: TortoiseContex
     clock_of(context).move(hours=24)  # over: it would be signed with a secret that is none
     await nudge(context, [Mac(box.mac), Mac("00aabbccddee")])
     await nudge(context, [])
+    assert len(link.sent) == 1
+
+
+async def test_a_hello_with_the_old_secret_is_answered_with_the_news(
+    rows: TortoiseContext,
+) -> None:
+    context = new_context()
+    box = Box(context)
+    device_id = await registered(box)
+    _, old = await box.secret()
+    await rotate(context, ADMIN, device_id)
+    link, service = linked(context), RegistryService(context)
+    mac, now = Mac(box.mac), context.clock()
+    await service.sessions.changed([SessionChange(mac, 1, up=True, at=now)])
+    hello = Hello(boot=1, sess="0" * 32, up_ms=1, fw="1.0.0", schema_=1, secret_ver=1)
+    await service.hello([Heard(mac, 1, hello.sign(DeviceKeys.of(old).up, mac), now)])
+    assert [topic for _, topic, _ in link.sent] == [f"v1/{mac}/dn/s/rotate"]
+    _, new = await box.secret()
+    hello = hello.model_copy(update={"secret_ver": 2, "sess": "1" * 32})
+    await service.hello([Heard(mac, 1, hello.sign(DeviceKeys.of(new).up, mac), now)])
     assert len(link.sent) == 1
 
 
