@@ -55,6 +55,10 @@ def create_app(context: Context) -> FastAPI:
     app.include_router(health_api.router)
     problems.install(app)
     openapi.install(app)
-    app.add_middleware(BodyLimit, most=context.settings.http.max_body)
+    app.add_middleware(
+        BodyLimit,
+        most=context.settings.http.max_body,
+        under={device_api.router.prefix: device_api.MAX_BODY},
+    )
     app.add_middleware(Edge)
     return app

@@ -6,6 +6,8 @@ Plain ASGI: nothing here buffers an answer, so event streams pass through.
 import asyncio
 import re
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, Literal
 
 import structlog
@@ -84,11 +86,25 @@ class Edge:
 
 
 class BodyLimit:
-    """Refuses a request body that is, or becomes, longer than `most` bytes (413), or late (408)."""
+    """Refuses a request body that is, or becomes, longer than `most` bytes (413), or late (408).
 
-    def __init__(self, app: ASGIApp, most: int, seconds: float = 30) -> None:
+    Args:
+        app: the next layer.
+        most: bytes, in general.
+        seconds: for all of it.
+        under: path prefix -> bytes, where it is something else.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        most: int,
+        seconds: float = 30,
+        under: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self._app = app
         self._most = most
+        self._under = under
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,8 +112,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        path = scope["path"]
+        limits = (limit for prefix, limit in self._under.items() if path.startswith(prefix))
+        most = next(limits, self._most)
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isascii() and declared.isdigit() and int(declared[:20]) > self._most:
+        if declared.isascii() and declared.isdigit() and int(declared[:20]) > most:
             too_large = http_answer(413, HTTPConnection(scope), headers={"Connection": "close"})
             await too_large(scope, receive, send)
             return
@@ -116,7 +135,7 @@ class BodyLimit:
             if message["type"] == "http.request":
                 read += len(message.get("body", b""))
                 complete = not message.get("more_body", False)
-                if read > self._most:
+                if read > most:
                     raise HTTPException(413, headers={"Connection": "close"})
             return message
 

@@ -13,15 +13,17 @@ from fastapi import APIRouter, Depends, Query, Request
 from business_api.deps import Ctx, client_address
 from business_api.problems import documents
 from device_registry.devices import enrolment
+from device_registry.devices.pending import EnrolmentsFull, TooManyEnrolments
 from foundation.errors import DomainError, Kind
 from foundation.runner import Context
 from foundation.wire.base import BadMessage, BadSignature
 from foundation.wire.enroll import EnrollAnswer, EnrollRequest, TimeAnswer
+from foundation.wire.topics import BadMac
 
 router = APIRouter(prefix="/device/v1", tags=["device"])
 
 MAX_BODY: Final = 8 * 1024
-"""Bytes of an enrolment; an honest one has less than 1 KiB."""
+"""Bytes of an enrolment, enforced by `BodyLimit`; an honest one has less than 1 KiB."""
 
 
 class TlsRequired(DomainError):
@@ -40,10 +42,11 @@ async def _private_enough(request: Request, context: Ctx) -> None:
 @router.post(
     "/enroll",
     operation_id="enrollStation",
-    max_body_size=MAX_BODY,
     response_model_exclude_none=True,
     dependencies=[Depends(_private_enough)],
-    responses=documents(BadMessage, BadSignature, TlsRequired),
+    responses=documents(
+        BadMac, BadMessage, BadSignature, EnrolmentsFull, TlsRequired, TooManyEnrolments
+    ),
 )
 async def enroll(request: EnrollRequest, connection: Request, context: Ctx) -> EnrollAnswer:
     """Say who one is and hear how far one's registration got; asked again every `poll` seconds.

@@ -54,6 +54,11 @@ class Air:
         task.add_done_callback(self.tasks.discard)
         return True
 
+    async def settled(self) -> None:
+        """Until every command under way is answered."""
+        while self.tasks:
+            await asyncio.gather(*self.tasks)
+
     def hear(self, name: str, handler: Batch) -> None:
         self.heard[name].append(handler)
 
