@@ -138,10 +138,10 @@ async def find(username: str) -> AccountRow:
     return _row(account)
 
 
-async def listed(*, after: str = "", limit: int = 1000) -> list[AccountRow]:
-    """Accounts by username, those behind `after`; one statement."""
+async def listed(*, after: str = "", limit: int = 100) -> tuple[list[AccountRow], int]:
+    """Accounts by username, those behind `after`, and how many there are. Two statements."""
     rows = await Account.filter(username__gt=after).order_by("username").limit(limit)
-    return [_row(row) for row in rows]
+    return [_row(row) for row in rows], await Account.all().count()
 
 
 async def change_password(
