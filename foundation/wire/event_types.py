@@ -1,0 +1,56 @@
+"""The types of journal events that there are, and what each says. Others are stored too."""
+
+from typing import Final
+
+TYPES: Final = {
+    "access.granted": "a credential opened the door (`kind`, `cid`, `house`)",
+    "access.denied": (
+        "a credential did not (`reason`: unknown, revoked, schedule, expired, uses, apb, lockdown, "
+        "scope, disabled, clock_untrusted; `value_hash` of an unknown one)"
+    ),
+    "remote.open": "a command opened the door (`cmd_id`, `hold_ms`)",
+    "remote.refused": "a command did not (`cmd_id`; `result`: a code of R6)",
+    "exit_button": "somebody left",
+    "pin.lockout": "too many wrong PINs (`duration_ms`)",
+    "duress": "a credential was used under threat; the door behaved as always",
+    "door.opened": "the leaf moved after a grant",
+    "door.closed": "the leaf is shut",
+    "door.forced": "the leaf moved without a grant",
+    "door.held": "it stands open too long (`duration_ms`)",
+    "door.held_clear": "it no longer does",
+    "door.open_unused": "the relay was held and nobody opened",
+    "tamper": "the housing was opened",
+    "tamper_clear": "it is shut again",
+    "fire_input": "the fire alarm contact changed (`result`)",
+    "mode.normal": "the mode is normal again",
+    "mode.lockdown": "only emergency and admin credentials open",
+    "mode.evac": "the relay is held open",
+    "call.started": "a visitor dialled",
+    "call.ring": "somebody is being called",
+    "call.answered": "somebody answered",
+    "call.declined": "somebody declined",
+    "call.no_answer": "nobody answered",
+    "call.busy": "the line was busy",
+    "call.ended": "the call is over (`duration_ms`)",
+    "call.sip_started": "a landline is being called",
+    "call.sip_open": "the landline opened the door",
+    "admin.enter": "the admin password was right",
+    "admin.fail": "the admin password was wrong (`result`: blocked after three)",
+    "admin.exit": "the settings were left",
+    "admin.wifi": "the network was changed (`result`: trial, kept, reverted)",
+    "admin.volume": "the volume was changed (`result`)",
+    "admin.brightness": "the brightness was changed (`result`)",
+    "admin.reboot": "a restart was asked for at the station",
+    "power.boot": "it started",
+    "power.brownout": "its supply was low",
+    "net.up": "it reached the platform",
+    "net.down": "it lost the platform",
+    "clock.step": "its clock was set (`duration_ms`: by how much)",
+    "acl.applied": "it took another access list (`acl`)",
+    "cfg.applied": "it took another configuration",
+    "media.applied": "it took other advertisements",
+    "fw.updated": "it runs another firmware",
+    "journal_90": "its journal is 90 % full; the oldest harmless events go first",
+    "gap": "events were dropped (`lost`)",
+}
+"""Type -> meaning. Fields in brackets are those that say more."""
