@@ -1,0 +1,306 @@
+"""One door station, without I/O: inputs in, effects out, time handed in.
+
+`Station(...)` is a power-up: what was in memory is gone, what is in `cells` is what the flash
+held. Whoever runs it calls `power_on` once, then `step` for every input and whenever `due`
+has come; makes the writes of a step durable; and only then does its effects, in order.
+"""
+
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+from device_emulator import effects as do
+from device_emulator import inputs as at
+from device_emulator import reports
+from device_emulator.access import AccessList
+from device_emulator.board import Board
+from device_emulator.commands import Commands
+from device_emulator.config import Config
+from device_emulator.doors import Doors
+from device_emulator.identity import Identity
+from device_emulator.journal import TIMER as JOURNAL
+from device_emulator.journal import Journal
+from device_emulator.keypad import Face
+from device_emulator.lockout import lockouts
+from device_emulator.memory import Cells, Memory
+from device_emulator.menu import TRIAL, Menu
+from device_emulator.modes import Modes
+from device_emulator.panel import DIGIT_TIMER, Panel
+from device_emulator.panel import TIMER as FACE
+from device_emulator.registrar import TIMER as ENROL
+from device_emulator.registrar import Heard, Registrar
+from device_emulator.states import Signal
+from device_emulator.uplink import CONNECT, HEARTBEAT, RESEND, STEADY, Uplink
+from foundation.ids import Mac
+from foundation.wire import topics
+from foundation.wire.base import BadMessage, BadSignature
+from foundation.wire.enroll import MqttAddress
+from foundation.wire.events import EventAck
+from foundation.wire.hello import Rotate
+
+_FINAL_REFUSALS: Final = frozenset({2, 4, 5})
+"""CONNACK codes that say it is about us, not about the broker's day."""
+_ASK_AGAIN: Final = 5
+"""After so many failed connections in a row, ask where the broker is now."""
+
+
+class Station:
+    """The parts, and what goes from one to another."""
+
+    def __init__(
+        self,
+        mac: Mac,
+        cells: Cells | None = None,
+        *,
+        now: int,
+        unix_ms: int,
+        config: Config | None = None,
+        rng: random.Random | None = None,
+        broker: MqttAddress | None = None,
+    ) -> None:
+        """Power up at `now` with what the flash holds; empty: the box leaves the factory.
+
+        `unix_ms` is what its battery-backed clock shows; `rng` is for jitter, not for
+        secrets; `broker` is where the broker is, if not where the registration says.
+        """
+        memory = Memory(cells)
+        config = config or Config()
+        rng = rng or random.Random()
+        self.board = board = Board(mac, config, memory, now=now, unix_ms=unix_ms, rng=rng)
+        self.identity = Identity.of(memory)
+        self.journal = Journal(board)
+        self.doors = Doors(board, self.journal)
+        self.modes = Modes(board, self.doors, self.journal)
+        self.registrar = Registrar(board, self.journal, self.identity)
+        self.uplink = Uplink(board, broker)
+        self.commands = Commands(
+            *(board, self.doors, self.modes, self.journal),
+            keys=lambda: self.registrar.keys,
+            send=self.uplink.send,
+        )
+        self.panel = Panel(board)
+        self.access = AccessList(board, self.identity.secret("pin"))
+        secret = self.identity.secret("admin")
+        self.menu = Menu(board, self.modes, self.journal, self.uplink, secret)
+        self.pins, self.admins = lockouts(board)
+        self.face = Face(
+            *(board, self.panel, self.journal, self.doors, self.modes, self.access, self.menu),
+            pins=self.pins,
+            admins=self.admins,
+        )
+        self.tampered = False
+
+    def power_on(self, *, contact_after: int = 0) -> do.Step:
+        """Begin. `contact_after` spreads a fleet's first words over that many milliseconds."""
+        self.journal.power_on()
+        self.modes.power_on()
+        if self.registrar.registration is None:
+            self.panel.signal(Signal.STRANGER)
+            self.registrar.contact(after=contact_after)
+        else:
+            self.panel.registered = True
+            self.panel.signal(Signal.KNOWN)
+            self.uplink.start(after=contact_after)
+        return self.board.step()
+
+    def due(self) -> int | None:
+        """When `step` must be called even if nothing happens, on the clock of `now`."""
+        return self.board.due()
+
+    def in_time(self, pulse: do.Pulse, now: int) -> bool:
+        """Whether the lock may still do `pulse`: writing may have taken long."""
+        self.board.now = max(self.board.now, now)
+        return pulse.not_after is None or self.board.uptime <= pulse.not_after
+
+    def step(self, now: int, what: at.Input) -> do.Step:
+        """Let the time come to `now`, then let `what` happen."""
+        self.board.now = max(self.board.now, now)
+        while (name := self.board.expired()) is not None:
+            kind, _, which = name.partition(".")
+            _TIMERS[kind](self, which)
+        _INPUTS[type(what)](self, what)
+        return self.board.step()
+
+    # --- the line ---
+
+    @property
+    def vitals(self) -> tuple[Board, Doors, str, Journal]:
+        """What a heartbeat tells of."""
+        return self.board, self.doors, self.uplink.sess, self.journal
+
+    def connect(self) -> None:
+        """The time to connect has come."""
+        known, keys = self.registrar.registration, self.registrar.keys
+        if known is not None and keys is not None:
+            self.uplink.connect(known, keys)
+
+    def connected(self) -> None:
+        """Let in by the broker."""
+        keys = self.registrar.keys
+        if keys is None or not self.uplink.sess:
+            self.board.emit(do.Disconnect())
+            return
+        self.registrar.status = "registered"
+        self.journal.add("net.up")
+        self.commands.begin(self.uplink.sess)
+        self.uplink.connected(
+            reports.hello(self.board, self.registrar, self.uplink, self.journal), keys
+        )
+        self.journal.online()
+        self.menu.reconnected()
+        self.panel.signal(Signal.ONLINE)
+
+    def disconnected(self) -> None:
+        """No connection, or none any more."""
+        if self.uplink.online:
+            self.journal.add("net.down")
+        self.commands.end()
+        self.journal.offline()
+        self.uplink.lost()
+        self.panel.signal(Signal.OFFLINE)
+        if self.uplink.failures % _ASK_AGAIN == 0 and self.registrar.registration is not None:
+            self.registrar.contact(after=self.board.jitter(1000, 0.5))
+
+    def refused(self, code: int) -> None:
+        """The broker did not let us in: unbound, suspended, a new secret, a wrong clock?"""
+        self.board.counts["connects_refused"] += 1
+        self.disconnected()
+        if code in _FINAL_REFUSALS:
+            self.registrar.contact(ask_time=True)
+
+    def received(self, message: at.Received) -> None:
+        """A message came. A retained one is never live, whatever it says (R2)."""
+        if message.retain:
+            self.board.counts["retained_dropped"] += 1
+            return
+        try:
+            topic = topics.parse(message.topic)
+        except topics.BadTopic:
+            topic = None
+        if topic is None or topic.mac != self.board.mac or topic.way != "dn":
+            self.board.counts["message_strange"] += 1
+            return
+        try:
+            self._hear(topic.lane, topic.name, message.payload)
+        except (BadMessage, BadSignature):
+            self.board.counts["message_bad"] += 1
+
+    def _hear(self, lane: str, name: str, payload: bytes) -> None:
+        keys = self.registrar.keys
+        match lane, name:
+            case _ if keys is None:
+                self.board.counts["message_strange"] += 1
+            case "c", "cmd":
+                self.commands.receive(payload)
+            case "s", "evtack":
+                ack = EventAck.verify(payload, keys.dn, self.board.mac)
+                self.journal.acknowledged(ack.upto)
+            case "s", "rotate":
+                rotate = Rotate.verify(payload, keys.dn, self.board.mac)
+                if rotate.secret_ver > self.registrar.secret_ver:
+                    self.registrar.contact()
+            case _:
+                self.board.counts["message_strange"] += 1
+
+    # --- registration ---
+
+    def answered(self, answer: at.EnrolAnswered) -> None:
+        """The platform said where we stand."""
+        match self.registrar.answered(answer.answer):
+            case Heard.REGISTERED | Heard.CONFIRMED as heard:
+                self._registered(renewed=heard is Heard.REGISTERED)
+            case Heard.SHUT_OUT:
+                self._forget()
+                self.panel.signal(Signal.SHUT_OUT)
+            case Heard.CONFLICT:
+                self.uplink.stop()
+                self.panel.registered = False
+                self.panel.signal(Signal.SHUT_OUT)
+            case Heard.SUSPENDED:
+                self.uplink.stop()
+            case Heard.WAITING | Heard.NOTHING:
+                pass  # the registrar asks again by itself
+
+    def _registered(self, *, renewed: bool) -> None:
+        if not self.panel.registered:
+            self.panel.registered = True
+            self.panel.signal(Signal.REGISTERED)
+            self.uplink.start(after=self.board.config.t_registered)
+        elif renewed:
+            self.uplink.hang_up()  # and come back with the new secret
+        self.uplink.start()
+
+    def _forget(self) -> None:
+        """Unbound: nothing of the community stays here."""
+        self.panel.registered = False
+        self.uplink.stop()
+        self.registrar.forget()
+        self.access.erase()
+        self.commands.erase()
+        self.modes.erase()
+        self.journal.erase()
+
+    # --- the door ---
+
+    def actuated(self, done: at.Actuated) -> None:
+        """The lock did, or did not do, what it was asked."""
+        pulse = done.pulse
+        if done.done:
+            self.board.counts["opens"] += 1
+            self.doors.opened(pulse.door, pulse.ms)
+        else:
+            self.doors.missed(pulse.door)
+        if pulse.cause == "cmd" and self.commands.actuated(done):
+            self.panel.signal(Signal.OPENED, stay=pulse.ms)
+
+    def tamper(self, on: bool) -> None:
+        """The casing."""
+        if on != self.tampered:
+            self.tampered = on
+            self.journal.add("tamper" if on else "tamper_clear")
+
+    def sensor(self, door: int, is_open: bool) -> None:
+        """A door sensor; one that is not there is ignored."""
+        if door in self.doors:
+            self.doors.sensor(door, is_open)
+
+
+_TIMERS: Final[dict[str, Callable[[Station, str], object]]] = {
+    FACE: lambda it, _: it.panel.signal(Signal.TIMEOUT),
+    DIGIT_TIMER: lambda it, _: it.face.number_complete(),
+    JOURNAL: lambda it, _: it.journal.expired(),
+    ENROL: lambda it, _: it.registrar.expired(),
+    CONNECT: lambda it, _: it.connect(),
+    HEARTBEAT: lambda it, _: it.uplink.beat(
+        reports.heartbeat(it.board, it.doors, it.uplink, it.journal)
+    ),
+    RESEND: lambda it, _: it.uplink.resend(),
+    STEADY: lambda it, _: it.uplink.steady(),
+    TRIAL: lambda it, _: it.menu.give_up(),
+    "relay": lambda it, door: it.doors.let_go(int(door)),
+    "unused": lambda it, door: it.doors.unused(int(door)),
+    "held": lambda it, door: it.doors.held(int(door)),
+    "lockout": lambda it, which: (it.pins if which == "pin" else it.admins).expired(),
+}
+
+_INPUTS: Final[dict[type[Any], Callable[[Station, Any], object]]] = {
+    at.Key: lambda it, what: it.face.press(what.key),
+    at.Presented: lambda it, what: it.face.present(what.kind, what.value),
+    at.Sensor: lambda it, what: it.sensor(what.door, what.open),
+    at.Tamper: lambda it, what: it.tamper(what.on),
+    at.Fire: lambda it, what: it.modes.fire(what.on),
+    at.SetMode: lambda it, what: it.modes.order(what.mode),
+    at.Learn: lambda it, what: it.access.learn(what.credential),
+    at.Forget: lambda it, what: it.access.forget(what.kind, what.value),
+    at.Skew: lambda it, what: it.board.skew(what.ms),
+    at.Received: lambda it, what: it.received(what),
+    at.Connected: lambda it, _: it.connected(),
+    at.Refused: lambda it, what: it.refused(what.code),
+    at.Disconnected: lambda it, _: it.disconnected(),
+    at.Acked: lambda it, what: it.uplink.acked(what.key),
+    at.EnrolAnswered: lambda it, what: it.answered(what),
+    at.TimeAnswered: lambda it, what: it.registrar.timed(what.answer),
+    at.ContactFailed: lambda it, what: it.registrar.failed(what),
+    at.Actuated: lambda it, what: it.actuated(what),
+    at.Tick: lambda _, __: None,
+}
