@@ -16,6 +16,7 @@ from broker.lane import Lane
 from broker.limits import Recent
 from broker.logins import Logins
 from broker.refusals import BLAMELESS, Reason, Refusal
+from broker.streams import streams
 from foundation.clock import Clock
 from foundation.ids import Mac
 from foundation.settings import Broker
@@ -155,21 +156,13 @@ class Gate:
         transport, stream = knock.hand_over()
         if transport.is_closing():
             return
-        reader = asyncio.StreamReader(limit=self.settings.packet_bytes)
-        protocol = asyncio.StreamReaderProtocol(reader)
-        transport.set_protocol(protocol)
-        protocol.connection_made(transport)
-        if rest := stream.rest():
-            reader.feed_data(rest)
-        transport.resume_reading()
-        loop = asyncio.get_running_loop()
-        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        reader, writer = streams(transport, stream.rest(), self.settings.packet_bytes)
         CONNECTS.labels("open").inc()
         self._clients += 1
         expiry = None
         if isinstance(found, ServiceAccount) and found.expires_at is not None:
             left = (found.expires_at - self._clock()).total_seconds()
-            expiry = loop.call_later(left, transport.abort)
+            expiry = asyncio.get_running_loop().call_later(left, transport.abort)
         try:
             await self._open_lane.admit(connect, found, reader, writer)
         finally:
@@ -193,11 +186,11 @@ class Gate:
 class Knock(asyncio.Protocol):
     """One socket before it was let in: at most one CONNECT, in bounded time and size."""
 
-    __slots__ = ("_gate", "_judged", "_stream", "_timer", "_transport", "address", "gone")
+    __slots__ = ("_begun", "_gate", "_judged", "_stream", "_timer", "_transport", "address", "gone")
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self._judged = False
+        self._begun = self._judged = False
         self._stream = codec.Stream(gate.settings.connect_bytes)
         self._timer: asyncio.TimerHandle | None = None
         self.address = ""
@@ -225,23 +218,36 @@ class Knock(asyncio.Protocol):
         if self._judged:
             return
         try:
-            if (frame := self._stream.next()) is None:
+            if (connect := self._connect(data[0])) is None:
                 return
-            self._judged = True
-            head, at, end = frame
-            connect = codec.read_connect(head, self._stream.data[at:end])
             refusal = forms.client_id(connect)
         except codec.WrongProtocol:
             refusal = Refusal(Reason.VERSION)
         except codec.Malformed:
             refusal = Refusal(Reason.MALFORMED)
-        if refusal is None and forms.is_station(connect.client_id):
-            refusal = self._gate.admit_station(connect, self)
-        elif refusal is None:
-            self._transport.pause_reading()
-            self._gate.spawn(self._gate.admit_account(connect, self))
+        else:
+            if refusal is None:
+                refusal = self._admit(connect)
         if refusal is not None:
             self.refuse(refusal)
+
+    def _admit(self, connect: codec.Connect) -> Refusal | None:
+        if forms.is_station(connect.client_id):
+            return self._gate.admit_station(connect, self)
+        self._transport.pause_reading()
+        self._gate.spawn(self._gate.admit_account(connect, self))
+        return None
+
+    def _connect(self, first: int) -> codec.Connect | None:
+        """The CONNECT, once it has come; what begins otherwise is not waited for."""
+        if first != codec.CONNECT << 4 and not self._begun:
+            raise codec.Malformed("not a CONNECT")
+        self._begun = True
+        if (frame := self._stream.next()) is None:
+            return None
+        self._judged = True
+        head, at, end = frame
+        return codec.read_connect(head, self._stream.data[at:end])
 
     def hand_over(self) -> tuple[asyncio.Transport, codec.Stream]:
         """Give the connection away; this object has no part in it any more."""

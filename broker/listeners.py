@@ -92,19 +92,31 @@ class Listeners:
                 server.close(close_connections=False)
             else:
                 server.close()
+        if not self._servers:  # else each closes its own
+            for sock in self._sockets.values():
+                sock.close()
+
+    async def closed(self) -> None:
+        """Wait until the tasks of the WebSocket listener are over. After `close`."""
+        for server in self._servers:
+            if isinstance(server, WebSocketServer):
+                await server.wait_closed()
         self._servers.clear()
-        for sock in self._sockets.values():
-            sock.close()
 
 
 def _bound(host: str, port: int, setting: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With the protocol named, asyncio sets TCP_NODELAY on what is accepted.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        sock = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setblocking(False)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
     except OSError as error:
+        sock.close()
         raise CannotListen(
             f"{host}:{port} cannot be listened on ({error.strerror}): "
             f"free it, or choose another with {setting}"
         ) from None
-    sock.setblocking(False)
     return sock

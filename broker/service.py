@@ -125,6 +125,7 @@ class BrokerService:
     async def close(self) -> None:
         """Give back ports and threads."""
         self._listeners.close()
+        await self._listeners.closed()
         self._accounts.close()
 
     async def _keep_logins(self, stop: asyncio.Event) -> None:

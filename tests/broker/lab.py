@@ -1,6 +1,7 @@
 """The gate and the device lane on real sockets, with a given list of logins and no database."""
 
 import asyncio
+import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -174,6 +175,10 @@ class Lab:
         """A connection that has said nothing yet."""
         return await Wire.open(self.listeners.port("port"), **kwargs)
 
+    async def dial_tls(self, tls: ssl.SSLContext) -> Wire:
+        """The same over TLS."""
+        return await Wire.open(self.listeners.port("tls_port"), tls=tls)
+
     async def login(
         self, mac: Mac = MAC, *, wire: Wire | None = None, **kwargs: Any
     ) -> tuple[Wire, int | None]:
@@ -230,3 +235,4 @@ async def running(chosen: Settings, *macs: Mac) -> AsyncIterator[Lab]:
             lab.lane.close()
             told.set()
             lab.accounts.close()
+    await lab.listeners.closed()
