@@ -22,10 +22,10 @@ def hello(board: Board, registrar: Registrar, uplink: Uplink, journal: Journal) 
     )
 
 
-def heartbeat(board: Board, doors: Doors, sess: str, journal: Journal) -> Heartbeat:
+def heartbeat(board: Board, doors: Doors, uplink: Uplink, journal: Journal) -> Heartbeat:
     """How we are; the measurements are made up."""
     return Heartbeat(
-        sess=sess,
+        sess=uplink.sess,
         up_ms=board.uptime,
         door=tuple("open" if door.open else "closed" for door in doors),
         rssi=board.rng.randint(-70, -45),

@@ -5,36 +5,23 @@ held. Whoever runs it calls `power_on` once, then `step` for every input and whe
 has come; makes the writes of a step durable; and only then does its effects, in order.
 """
 
-import random
 from collections.abc import Callable
 from typing import Any, Final
 
 from device_emulator import effects as do
 from device_emulator import inputs as at
 from device_emulator import reports
-from device_emulator.access import AccessList
-from device_emulator.board import Board
-from device_emulator.commands import Commands
-from device_emulator.config import Config
-from device_emulator.doors import Doors
-from device_emulator.identity import Identity
 from device_emulator.journal import TIMER as JOURNAL
-from device_emulator.journal import Journal
-from device_emulator.keypad import Face
-from device_emulator.lockout import lockouts
-from device_emulator.memory import Cells, Memory
-from device_emulator.menu import TRIAL, Menu
-from device_emulator.modes import Modes
-from device_emulator.panel import DIGIT_TIMER, Panel
+from device_emulator.menu import TRIAL
+from device_emulator.panel import DIGIT_TIMER
 from device_emulator.panel import TIMER as FACE
+from device_emulator.parts import Parts
 from device_emulator.registrar import TIMER as ENROL
-from device_emulator.registrar import Heard, Registrar
+from device_emulator.registrar import Heard
 from device_emulator.states import Signal
-from device_emulator.uplink import CONNECT, HEARTBEAT, RESEND, STEADY, Uplink
-from foundation.ids import Mac
+from device_emulator.uplink import CONNECT, HEARTBEAT, RESEND, STEADY
 from foundation.wire import topics
 from foundation.wire.base import BadMessage, BadSignature
-from foundation.wire.enroll import MqttAddress
 from foundation.wire.events import EventAck
 from foundation.wire.hello import Rotate
 
@@ -44,51 +31,8 @@ _ASK_AGAIN: Final = 5
 """After so many failed connections in a row, ask where the broker is now."""
 
 
-class Station:
-    """The parts, and what goes from one to another."""
-
-    def __init__(
-        self,
-        mac: Mac,
-        cells: Cells | None = None,
-        *,
-        now: int,
-        unix_ms: int,
-        config: Config | None = None,
-        rng: random.Random | None = None,
-        broker: MqttAddress | None = None,
-    ) -> None:
-        """Power up at `now` with what the flash holds; empty: the box leaves the factory.
-
-        `unix_ms` is what its battery-backed clock shows; `rng` is for jitter, not for
-        secrets; `broker` is where the broker is, if not where the registration says.
-        """
-        memory = Memory(cells)
-        config = config or Config()
-        rng = rng or random.Random()
-        self.board = board = Board(mac, config, memory, now=now, unix_ms=unix_ms, rng=rng)
-        self.identity = Identity.of(memory)
-        self.journal = Journal(board)
-        self.doors = Doors(board, self.journal)
-        self.modes = Modes(board, self.doors, self.journal)
-        self.registrar = Registrar(board, self.journal, self.identity)
-        self.uplink = Uplink(board, broker)
-        self.commands = Commands(
-            *(board, self.doors, self.modes, self.journal),
-            keys=lambda: self.registrar.keys,
-            send=self.uplink.send,
-        )
-        self.panel = Panel(board)
-        self.access = AccessList(board, self.identity.secret("pin"))
-        secret = self.identity.secret("admin")
-        self.menu = Menu(board, self.modes, self.journal, self.uplink, secret)
-        self.pins, self.admins = lockouts(board)
-        self.face = Face(
-            *(board, self.panel, self.journal, self.doors, self.modes, self.access, self.menu),
-            pins=self.pins,
-            admins=self.admins,
-        )
-        self.tampered = False
+class Station(Parts):
+    """What goes from one part to another."""
 
     def power_on(self, *, contact_after: int = 0) -> do.Step:
         """Begin. `contact_after` spreads a fleet's first words over that many milliseconds."""
@@ -123,10 +67,9 @@ class Station:
 
     # --- the line ---
 
-    @property
-    def vitals(self) -> tuple[Board, Doors, str, Journal]:
-        """What a heartbeat tells of."""
-        return self.board, self.doors, self.uplink.sess, self.journal
+    def beat(self) -> None:
+        """The time for a heartbeat has come."""
+        self.uplink.beat(reports.heartbeat(self.board, self.doors, self.uplink, self.journal))
 
     def connect(self) -> None:
         """The time to connect has come."""
