@@ -121,9 +121,9 @@ async def test_an_opening_costs_few_statements_however_many_stations(
             await commands.open(air.context, wish(station, person))
         counts.append(len(sql))
     # device, grants, limits, counter, command, audit 2; who answers, command, settle,
-    # audit 2; two looks at the outcome. On PostgreSQL also locks: openings, audit, audit.
+    # audit 2; the outcome. On PostgreSQL also locks: openings, audit, audit.
     assert counts[0] == counts[1], counts
-    assert counts[0] <= (17 if postgres else 14), sql
+    assert counts[0] <= (16 if postgres else 13), sql
 
 
 # --- once, whatever happens -------------------------------------------------------------
