@@ -10,6 +10,7 @@ from uuid import UUID
 
 import typer
 from rich.table import Table
+from tortoise.transactions import in_transaction
 
 from business_api.accounts import accounts
 from business_api.actors import AccountKind
@@ -17,6 +18,7 @@ from business_api.places import buildings
 from business_api.places.errors import NoSuchCommunity
 from device_registry.pools_cli import actor, opened, plain, print_page
 from foundation.commands import awaited
+from foundation.ids import new_id
 
 app = typer.Typer(help="People who sign in.", no_args_is_help=True)
 
@@ -43,12 +45,15 @@ async def create(
 ) -> None:
     """Make an account."""
     async with opened() as context:
-        chosen = await _community(community, make=new_community)
+        known = await _community(community, may_be_new=new_community)
+        community_id = known.id if known else new_id()
         password = _password(from_stdin=password_stdin)
         new = await accounts.prepare(
-            username, password, name or username, kind, community_id=chosen.id
+            username, password, name or username, kind, community_id=community_id
         )
-        made = await accounts.create(context, actor(), new)
+        async with in_transaction():
+            chosen = known or await buildings.create_community(community, community_id)
+            made = await accounts.create(context, actor(), new)
     print(f"{made.kind} {made.username} of {chosen.name}: {made.id}")
 
 
@@ -100,18 +105,21 @@ async def enable(username: Username) -> None:
     print(f"{account.username}: enabled")
 
 
-async def _community(text: str, *, make: bool) -> buildings.CommunityRow:
-    """The community called so, or with this id; the only one when nothing is said."""
+async def _community(text: str, *, may_be_new: bool) -> buildings.CommunityRow | None:
+    """The community called so, or with this id; the only one when nothing is said.
+
+    None: there is none called so, and one may be made.
+    """
     try:
         return await buildings.community(UUID(text))
     except ValueError:
         found = await buildings.communities(text or None)
     if len(found) == 1:
         return found[0]
-    if not found and make and text:
-        return await buildings.create_community(text)
     if found:
         raise NoSuchCommunity(f"there are {len(found)}: give its id")
+    if text and may_be_new:
+        return None
     raise NoSuchCommunity("make it with --community NAME --new-community")
 
 

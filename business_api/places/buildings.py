@@ -10,6 +10,7 @@ from tortoise.expressions import F, Q
 from business_api.places.errors import CodeTaken, NoSuchBuilding, NoSuchCommunity, NoSuchUnit
 from business_api.places.models import Building, Community, Unit
 from business_api.versions import Stale
+from foundation.ids import new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,9 @@ class UnitRow:
     code: str
 
 
-async def create_community(name: str) -> CommunityRow:
+async def create_community(name: str, community_id: UUID | None = None) -> CommunityRow:
     """Make a community; the operator's business, so not in the API yet."""
-    community = await Community.create(name=name)
+    community = await Community.create(id=community_id or new_id(), name=name)
     return CommunityRow(community.id, community.name)
 
 

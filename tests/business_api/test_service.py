@@ -119,17 +119,17 @@ async def test_what_is_in_flight_finishes_and_streams_end(context: Context) -> N
     async def stream() -> StreamingResponse:
         return StreamingResponse(events(), media_type="text/event-stream")
 
-    async with running(api) as stop:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{api.port}") as client:
-            answering = asyncio.create_task(client.get("/slow"))
-            reading = asyncio.create_task(client.get("/stream"))
-            await entered.wait()
-            stop.set()
-            streamed = await asyncio.wait_for(reading, 5)
-            assert streamed.text == ": here\n\n: bye\n\n"
-            assert not answering.done()
-            go_on.set()
-            assert (await asyncio.wait_for(answering, 5)).json() == "done"
+    async with running(api) as stop, httpx.AsyncClient() as client:
+        url = f"http://127.0.0.1:{api.port}"
+        answering = asyncio.create_task(client.get(f"{url}/slow"))
+        reading = asyncio.create_task(client.get(f"{url}/stream"))
+        await entered.wait()
+        stop.set()
+        streamed = await asyncio.wait_for(reading, 5)
+        assert streamed.text == ": here\n\n: bye\n\n"
+        assert not answering.done()
+        go_on.set()
+        assert (await asyncio.wait_for(answering, 5)).json() == "done"
 
 
 async def test_signals_stay_with_the_runner(context: Context) -> None:
