@@ -45,22 +45,33 @@ def _inner(value: Any) -> Any:
 
 
 def configure(*, json: bool | None = None, level: str = "info") -> None:
-    """Set up structlog for the process. Called by entry points only."""
+    """Set up structlog for the process, and the libraries that log otherwise.
+
+    Called by entry points only.
+    """
     if json is None:
         json = not sys.stderr.isatty()
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s %(message)s")
+    own = (
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        redact,
+    )
+    output = _JSON if json else _CONSOLE
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.StackInfoRenderer(),
-            redact,
-            *(_JSON if json else _CONSOLE),
-        ],
+        processors=[*own, *output],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+    libraries = logging.StreamHandler(sys.stderr)
+    libraries.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *own],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *output],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[libraries], force=True)

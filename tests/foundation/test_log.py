@@ -28,11 +28,13 @@ SECRETS = {
 @pytest.fixture
 def written(capsys) -> Iterator[Callable[[], str]]:
     """What went to stderr; the process logs as before afterwards."""
-    before, handlers = structlog.get_config(), logging.getLogger().handlers[:]
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers[:] = []  # else those of pytest are closed
     yield lambda: capsys.readouterr().err
     structlog.configure(**before)
-    for handler in set(logging.getLogger().handlers) - set(handlers):
-        logging.getLogger().removeHandler(handler)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -79,3 +81,18 @@ def test_one_object_a_line(written):
         "pulsed_ms": 5000,
         "名": "门",
     }
+
+
+def test_what_libraries_say_is_written_the_same_way(written):
+    log.configure(json=True)
+    error = ValueError("theirs")
+    logging.getLogger("library").error("it said %s", "something", exc_info=error)
+    logging.getLogger("library").info("not.written")
+    [line] = written().splitlines()
+    said = json.loads(line)
+    assert (said["logger"], said["level"], said["event"]) == (
+        "library",
+        "error",
+        "it said something",
+    )
+    assert said["exception"][0]["exc_value"] == "theirs"
