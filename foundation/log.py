@@ -29,7 +29,8 @@ _CONSOLE: Final = (
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace what must not be written. The last line of defence: do not log it at all."""
     for key, value in event.items():
-        event[key] = "***" if _SECRET.search(key) else _inner(value)
+        if key != "exc_info":  # a tuple that stays one
+            event[key] = "***" if _SECRET.search(key) else _inner(value)
     return event
 
 
