@@ -48,13 +48,17 @@ class Target(Protocol):
 
     vulnerable: bool
     """Whether the attack must succeed: a test that cannot fail proves nothing."""
-    port: int
     victim: Station
     neighbour: Station
     thief: Station
     """A station whose secret the attacker has."""
 
-    async def command(self, station: Station, payload: bytes) -> None:
+    @property
+    def port(self) -> int:
+        """Where it listens on 127.0.0.1."""
+        ...
+
+    async def command(self, station: Station, payload: bytes) -> object:
         """The platform sends a live command to `station`, if it believes it to be there."""
         ...
 

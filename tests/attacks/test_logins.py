@@ -38,6 +38,20 @@ async def test_a_refused_login_leaves_no_door_deaf(target: Target, dial: Dial) -
     assert deaf is target.vulnerable
 
 
+async def test_a_captured_login_is_worth_nothing(target: Target, dial: Dial) -> None:
+    """What was overheard once, word by word, is a key for ever where passwords are passwords."""
+    overheard = connect(target.victim.mac, target.victim.username, target.victim.password())
+    first = await dial()
+    await first.send(overheard)
+    assert await first.answer(2) == b"\x00\x00"
+    await first.close()
+
+    again = await dial()
+    await again.send(overheard)
+    let_in = await again.answer(2) == b"\x00\x00"
+    assert let_in is target.vulnerable
+
+
 async def test_refused_logins_leave_nothing_behind(target: Target, dial: Dial) -> None:
     """A7: each refused login with a new id keeps a session for ever."""
     before = target.sessions()
