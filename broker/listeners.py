@@ -37,6 +37,7 @@ class Listeners:
         self._gate = gate
         self._tls: ssl.SSLContext | None = None
         self._sockets: dict[str, socket.socket] = {}
+        self._ports: dict[str, int] = {}
         self._servers: list[asyncio.Server | WebSocketServer] = []
 
     def bind(self) -> None:
@@ -52,13 +53,14 @@ class Listeners:
         wanted = {"port": broker.port, "tls_port": broker.tls_port, "ws_port": broker.ws_port}
         for name, port in wanted.items():
             if port is not None:
-                self._sockets[name] = _bound(broker.host, port, f"LINLI_BROKER__{name.upper()}")
+                sock = _bound(broker.host, port, f"LINLI_BROKER__{name.upper()}")
+                self._sockets[name] = sock
+                self._ports[name] = int(sock.getsockname()[1])
         log.info("broker.bound", host=broker.host, **{name: self.port(name) for name in wanted})
 
     def port(self, name: str) -> int:
         """The port of listener `port`, `tls_port` or `ws_port`; 0 when there is none."""
-        sock = self._sockets.get(name)
-        return int(sock.getsockname()[1]) if sock is not None else 0
+        return self._ports.get(name, 0)
 
     async def open(self) -> None:
         """Let clients in."""

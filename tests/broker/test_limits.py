@@ -1,6 +1,7 @@
 """Counting how often."""
 
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from broker.limits import Recent
 
