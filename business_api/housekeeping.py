@@ -31,6 +31,8 @@ async def run(context: Context, stop: asyncio.Event) -> None:
         try:
             forgotten = await forget(context)
         except problems.DATABASE_AWAY as error:
+            if not problems.is_away(error):
+                raise
             log.warning("housekeeping.put_off", error=type(error).__name__)
         else:
             log.info("housekeeping.done", deleted=forgotten)

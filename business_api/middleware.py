@@ -32,6 +32,7 @@ SECONDS = Histogram(
 FAILURES = Counter("http_unexpected_errors_total", "Requests that ended in a bug of ours.")
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_PROBES: Final = frozenset({"live", "ready", "metrics"})
 _ACCEPTED_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 _HEADERS: Final = {
@@ -161,8 +162,10 @@ def _add_headers(message: Message, scope: Scope, request_id: str) -> None:
 def _count(scope: Scope, status: int, seconds: float) -> None:
     """One histogram sample, and one line without the query, which may hold what is private."""
     method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-    SECONDS.labels(_operation(scope), method, _status_class(status)).observe(seconds)
-    log.info(
+    operation = _operation(scope)
+    SECONDS.labels(operation, method, _status_class(status)).observe(seconds)
+    write = log.debug if operation in _PROBES else log.info
+    write(
         "http.request.served",
         method=method,
         path=scope["path"][:200],

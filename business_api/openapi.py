@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from business_api.deps import NotSignedIn
+from business_api.deps import NotAllowed, NotSignedIn
 from business_api.problems import InvalidRequest, Problem, documents
 from business_api.rate_limits import TooManyRequests
 from foundation.errors import DomainError
@@ -44,7 +44,7 @@ def _complete_operation(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     common: list[type[DomainError]] = []
     if operation.get("security"):
-        common += [NotSignedIn, TooManyRequests]
+        common += [NotSignedIn, NotAllowed, TooManyRequests]
     if operation.get("parameters") or "requestBody" in operation:
         common.append(InvalidRequest)
     if "HTTPValidationError" in str(responses.get("422")):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
-from tortoise.exceptions import DBConnectionError
+from tortoise.exceptions import DBConnectionError, OperationalError
 
 from business_api.language import Language, language_of
 from foundation.errors import DomainError, Kind
@@ -43,12 +43,16 @@ _HTTP: Final[Mapping[int, tuple[str, str, str]]] = {
 }
 DATABASE_AWAY: Final[tuple[type[Exception], ...]] = (
     DBConnectionError,
+    OperationalError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
+    asyncpg.InterfaceError,
     ConnectionError,
 )
-"""What a database that is down or starting makes Tortoise and asyncpg raise."""
+"""What a database that is down, starting, full or locked raises; see `is_away`."""
+
+_AWAY: Final = ("is closed", "is locked", "is full", "disk i/o error")
 
 _MOST_ERRORS: Final = 50
 _RETRY_SECONDS: Final = 5
@@ -113,6 +117,13 @@ def http_answer(
     return _response(connection, status, code, title, headers=headers)
 
 
+def is_away(error: Exception) -> bool:
+    """Whether one of `DATABASE_AWAY` is the database's state, and not our wrong use of it."""
+    if not isinstance(error, OperationalError | asyncpg.InterfaceError):
+        return True
+    return any(sign in str(error).lower() for sign in _AWAY)
+
+
 def documents(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
     """What a route may answer besides success, for its `responses=`."""
     by_status: defaultdict[int, list[type[DomainError]]] = defaultdict(list)
@@ -145,6 +156,8 @@ async def _http(request: Request, error: HTTPException) -> JSONResponse:
 
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
+    if not is_away(error):
+        raise error
     log.warning("database.connection.failed", error=type(error).__name__)
     return answer(DatabaseUnavailable(), request)
 

@@ -46,10 +46,6 @@ class Sessions:
             raise NotSignedIn
         return actor
 
-    async def alive(self, session_id: UUID) -> bool:
-        """Whether a session still lives; for answers that take long (event streams)."""
-        return await self._live(session_id) is not None
-
     async def _live(self, session_id: UUID) -> Actor | None:
         ends = self._forget_ended()
         until, actor = self._known.get(session_id, (0.0, None))
