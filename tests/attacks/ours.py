@@ -1,4 +1,4 @@
-"""Our broker with registered stations in a real database, aimed at like the plain one."""
+"""The whole platform with registered stations in a real database, aimed at like the plain one."""
 
 import asyncio
 import os
@@ -11,14 +11,15 @@ from pathlib import Path
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
-from broker.service import build
+from broker.service import BrokerService
 from device_registry.link import Delivery, DeviceInbox, DeviceLink, Heard, SessionChange
 from foundation import db
 from foundation.clock import utc_now
 from foundation.ids import Mac
-from foundation.runner import Context
+from foundation.runner import Context, Service
 from foundation.security import Keyring
-from foundation.settings import Broker, Database, Scopes, Settings
+from foundation.serve import available
+from foundation.settings import Broker, Database, Http, Scopes, Settings
 from foundation.wire.keys import DeviceKeys, password
 from tests.attacks.target import STATIONS, Station
 from tests.device_registry.boxes import Box, code, registered
@@ -44,17 +45,21 @@ BROKER = Broker(
         "integration": Scopes(publish=("#",), subscribe=("site/#",)),
     },
 )
+HTTP = Http(port=0, tls_port=None)
 
 
 class OurTarget:
-    """The broker service; this class hears what stations say, as the registry would."""
+    """Every service of the platform; beside the registry this class hears what stations say."""
 
     vulnerable = False
 
     def __init__(self, context: Context, stations: Sequence[Station]) -> None:
         self.context = context
         self.victim, self.neighbour, self.thief = stations
-        self.service = build(context)
+        self.services: list[Service] = [entry.load()(context) for entry in available()]
+        service = self.services[0]
+        assert isinstance(service, BrokerService)
+        self.service = service
         self._heard: defaultdict[str, list[bytes]] = defaultdict(list)
         self._stored: list[bytes] = []
         self._live: defaultdict[str, set[int]] = defaultdict(set)
@@ -117,15 +122,15 @@ class OurTarget:
 
 @asynccontextmanager
 async def our_target(folder: Path, broker: Broker = BROKER) -> AsyncIterator[OurTarget]:
-    """Three stations registered through REG/1, and the broker running on free ports."""
+    """Three stations registered through REG/1, and everything running on free ports."""
     database = Database(url=SecretStr(f"sqlite://{folder}/linli.sqlite3"))
-    settings = Settings(data_dir=folder, database=database, broker=broker)
+    settings = Settings(data_dir=folder, database=database, broker=broker, http=HTTP)
     context = Context(settings, Keyring(os.urandom(32)))
     async with db.opened(database) as tables:
         await tables.generate_schemas()
         target = OurTarget(context, [await _station(context, mac) for mac in STATIONS])
         target.listen()
-        async with running(target.service):
+        async with running(*target.services):
             yield target
             target.resume()
 
