@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Request
-from fastapi.sse import EventSourceResponse, format_sse_event
+from fastapi.sse import format_sse_event
+from starlette.responses import StreamingResponse
 
 from business_api.accounts.tokens import Tokens
 from business_api.actors import AccountKind, Actor
@@ -39,7 +40,7 @@ async def _watching(request: Request, context: Ctx, actor: CurrentActor) -> Asyn
 @router.get(
     "/live",
     operation_id="watchLive",
-    response_class=EventSourceResponse,
+    response_class=StreamingResponse,
     responses={
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
         **documents(TooManyStreams),
@@ -50,7 +51,7 @@ async def watch(
     context: Ctx,
     watcher: Annotated[Watcher, Depends(_watching)],
     last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=200)] = None,
-) -> EventSourceResponse:
+) -> StreamingResponse:
     """What happens in the community from now on; residents: at their doors, in their houses.
 
     - `ready`: no change from here on is missed. Read the lists now, then apply what comes.
@@ -66,8 +67,10 @@ async def watch(
     At most 5 streams an account.
     """
     token = request.headers.get("authorization", "").partition(" ")[2].strip()
-    return EventSourceResponse(
-        _events(context, watcher, token, last), headers={"X-Accel-Buffering": "no"}
+    return StreamingResponse(
+        _events(context, watcher, token, last),
+        media_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no"},
     )
 
 

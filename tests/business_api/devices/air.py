@@ -29,7 +29,7 @@ class Air:
     def __init__(self) -> None:
         self.heard: defaultdict[str, list[Batch]] = defaultdict(list)
         self.watching: list[Changes] = []
-        self.here: dict[Mac, "Station"] = {}
+        self.here: dict[Mac, Station] = {}
         self.epoch = 0
         self.sent: list[tuple[Mac, str]] = []
         self.tasks: set[asyncio.Task[None]] = set()
@@ -156,15 +156,13 @@ class Station:
         )
         await self.say("res", result.sign(self.keys.up, self.mac))
 
-    async def happened(self, kind: str, at: datetime | None = None, **facts: object) -> int:
+    async def happened(self, type_: str, at: datetime | None = None, **facts: object) -> int:
         """Report one event of the journal; its number."""
         self.events += 1
         ts = int((at or datetime.now(UTC)).timestamp() * 1000)
-        event = Event(seq=self.events, boot=1, ts=ts, type=kind, **facts)  # type: ignore[arg-type]
+        event = Event(seq=self.events, boot=1, ts=ts, type=type_, **facts)  # type: ignore[arg-type]
         await self.say("evt", EventBatch(events=(event,)).dump())
         return self.events
 
     async def say(self, name: str, payload: bytes) -> None:
         await self.air.say(self.mac, self.epoch, name, payload)
-
-

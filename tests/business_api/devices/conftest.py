@@ -10,9 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from device_registry.devices import results
-from device_registry.devices.presence import Sessions
-from device_registry.journal import ingest
+from device_registry import service
 from device_registry.link import DeviceInbox, DeviceLink
 from foundation.settings import Broker, Devices
 from tests.business_api.conftest import PASSWORD, Api, Estate
@@ -108,16 +106,7 @@ async def air(api: Api) -> Air:
     ports = Air()
     api.context.provide(DeviceLink, ports)
     api.context.provide(DeviceInbox, ports)
-    sessions = Sessions(api.context)
-
-    async def hello(batch):
-        await ingest.compare(api.context, await sessions.hello(batch))
-
-    ports.watch(sessions.changed)
-    ports.hear("hello", hello)
-    ports.hear("hb", sessions.heartbeats)
-    ports.hear("res", lambda batch: results.heard(api.context, batch))
-    ports.hear("evt", lambda batch: ingest.heard(api.context, batch))
+    service.build(api.context)
     return ports
 
 

@@ -81,9 +81,7 @@ async def test_codes_are_not_made_of_nonsense(api: Api, park: Estate, body: obje
 async def test_readers_are_imported_as_excel_writes_them(api: Api, park: Estate, encoding: str):
     url = "/v1/bluetooth-readers/import?batch=2026-11"
     text = "蓝牙读头号码,型号\r\nBT-01,甲型\r\nBT-02\r\nBT-01,甲型\r\n,甲型\r\n坏\r\n"
-    answer = await api.client.post(
-        url, content=text.encode(encoding), headers=park.headers | CSV
-    )
+    answer = await api.client.post(url, content=text.encode(encoding), headers=park.headers | CSV)
     assert answer.status_code == 200, answer.text
     report = answer.json()
     assert (report["added"], report["known"], report["failed"]) == (2, 0, 3)

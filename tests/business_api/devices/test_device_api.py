@@ -104,6 +104,7 @@ async def test_newer_firmware_may_say_more(api: Api, air: Air):
 async def test_enrolment_is_private(
     api: Api,
     air: Air,
+    *,
     client: str,
     scheme: str,
     headers: dict[str, str],

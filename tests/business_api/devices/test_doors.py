@@ -27,12 +27,15 @@ async def test_a_resident_opens_a_door(doors: Doors):
     assert box.opened == 1
     line = await AuditEvent.get(action="door.open")
     assert line.actor == f"account/{doors.lin_id}"
-    assert line.facts.items() >= {
-        "command": told["command_id"],
-        "house": str(doors.estate.flat.id),
-        "address": "127.0.0.1",
-        "app": "linli-owner/1.2 (iOS 19)",
-    }.items()
+    assert (
+        line.facts.items()
+        >= {
+            "command": told["command_id"],
+            "house": str(doors.estate.flat.id),
+            "address": "127.0.0.1",
+            "app": "linli-owner/1.2 (iOS 19)",
+        }.items()
+    )
     later = await doors.get(f"/open-commands/{told['command_id']}", doors.lin | EN)
     assert later.json() == told | {"message": "The door is open"}
 
@@ -90,7 +93,9 @@ async def test_silence_is_unknown_until_the_journal_settles_it(doors: Doors):
 
 
 async def test_a_door_of_others_does_not_exist(doors: Doors, elsewhere: Estate):
-    tower, _ = await doors.station("2号楼", position="building", place_id=str(doors.estate.villa.id))
+    tower, _ = await doors.station(
+        "2号楼", position="building", place_id=str(doors.estate.villa.id)
+    )
     foreign, box = await doors.station("别处", elsewhere, comm_code=await doors.code())
     nowhere = str(uuid4())
     told = []
@@ -121,8 +126,8 @@ async def test_a_house_only_chooses_among_ones_own(doors: Doors):
     told = (await doors.open(door, doors.lin, {"house_id": home})).json()
     assert told["outcome"] == "executed"
     assert box.opened == 1
-    houses = await AuditEvent.filter(action="door.open").order_by("seq").values_list(
-        "facts", flat=True
+    houses = (
+        await AuditEvent.filter(action="door.open").order_by("seq").values_list("facts", flat=True)
     )
     assert [facts["house"] for facts in houses] == [None, home]  # type: ignore[call-overload]
 

@@ -221,8 +221,10 @@ async def test_a_station_is_shut_out_let_in_rotated_replaced_and_given_up(doors:
     assert await names(doors) == []
     assert await names(doors, status="unbound")
     assert (await doors.post(f"{url}/unbind", staff)).status_code == 409
-    acts = await AuditEvent.filter(object=f"device/{station}").order_by("seq").values_list(
-        "action", flat=True
+    acts = (
+        await AuditEvent.filter(object=f"device/{station}")
+        .order_by("seq")
+        .values_list("action", flat=True)
     )
     assert [act for act in acts if act != "device.show"] == [
         "device.register",

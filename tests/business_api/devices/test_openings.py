@@ -1,0 +1,235 @@
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from business_api.devices.export import harmless
+from device_registry.devices.models import OpenCommand
+from device_registry.devices.states import CommandState
+from foundation.ids import new_ulid
+from foundation.wire.command import Code
+from tests.business_api.conftest import Estate
+from tests.business_api.devices.conftest import Doors
+
+
+async def openings(doors: Doors, headers: dict[str, str], **query: Any) -> list[dict[str, Any]]:
+    answer = await doors.get("/openings", headers, **query)
+    assert answer.status_code == 200, answer.text
+    rows: list[dict[str, Any]] = answer.json()["items"]
+    return rows
+
+
+async def attempts(doors: Doors, door: str, at: list[datetime], **facts: Any) -> list[str]:
+    """Command rows as they stand long after; their ids."""
+    rows = [
+        OpenCommand(
+            id=new_ulid(),
+            device_id=UUID(door),
+            community_id=doors.estate.id,
+            mac="020000000001",
+            state=CommandState.EXECUTED,
+            code="ok",
+            by_kind="resident",
+            by_id=doors.lin_id,
+            house_id=doors.estate.flat.id,
+            at=moment,
+            deadline=moment,
+            settled_at=moment,
+            **facts,
+        )
+        for moment in at
+    ]
+    await OpenCommand.bulk_create(rows)
+    return [row.id for row in rows]
+
+
+async def test_every_attempt_is_a_record(doors: Doors):
+    door, box = await doors.station()
+    flat = doors.estate.flat.id
+    await doors.open(door, doors.lin)
+    await doors.open(door, doors.staff, {"reason": "快递"})
+    box.script = lambda command: Code.LOCKDOWN
+    await doors.open(door, doors.lin)
+    box.script = lambda command: None
+    await doors.open(door, doors.lin)
+    now = datetime.now(UTC)
+    await box.happened("access.granted", now, kind="card", cid="c1", house=str(flat))
+    later = now + timedelta(milliseconds=2)
+    await box.happened("access.denied", later, kind="card", result="unknown", value_hash="ab")
+    await box.happened("door.opened")
+    await box.leave()
+    await doors.open(door, doors.lin)
+
+    rows = await openings(doors, doors.staff)
+    assert [(row["method"], row["outcome"], row["code"]) for row in rows] == [
+        ("remote", "offline", ""),
+        ("card", "unknown", "unknown"),
+        ("card", "granted", ""),
+        ("remote", "unknown", ""),
+        ("remote", "refused", "lockdown"),
+        ("remote", "executed", "ok"),
+        ("remote", "executed", "ok"),
+    ]
+    last = rows[-1]
+    assert (
+        last.items()
+        >= {
+            "source": "command",
+            "station_id": door,
+            "station_name": "东门",
+            "house_id": str(flat),
+            "house_name": "1号楼 1单元 0101",
+            "by_kind": "resident",
+            "by_name": "Lin",
+            "cid": None,
+        }.items()
+    )
+    assert (rows[-2]["by_name"], rows[-2]["reason"], rows[-2]["house_id"]) == (
+        "Admin",
+        "快递",
+        None,
+    )
+    assert (rows[2]["cid"], rows[2]["house_name"]) == ("c1", "1号楼 1单元 0101")
+
+    assert len(await openings(doors, doors.staff, outcome="executed")) == 2
+    assert len(await openings(doors, doors.staff, method="card")) == 2
+    assert len(await openings(doors, doors.staff, house_id=str(flat))) == 5
+    assert len(await openings(doors, doors.staff, house_id=str(doors.estate.home.id))) == 0
+    assert len(await openings(doors, doors.staff, station_id=door)) == 7
+    assert len(await openings(doors, doors.staff, station_id=str(uuid4()))) == 0
+    assert len(await openings(doors, doors.staff, search="东")) == 7
+    assert len(await openings(doors, doors.staff, search="西")) == 0
+
+
+async def test_a_resident_sees_what_was_opened_in_its_houses_names(doors: Doors):
+    door, box = await doors.station()
+    wang, _ = await doors.resident("wang", doors.estate.home.id)
+    zhao, _ = await doors.resident("zhao", doors.estate.flat.id)
+    await doors.open(door, doors.lin)
+    await doors.open(door, doors.staff)
+    await doors.open(door, wang)
+    flat = str(doors.estate.flat.id)
+    await box.happened("access.granted", kind="card", cid="c1", house=flat)
+    for headers in (doors.lin, zhao):
+        rows = await openings(doors, headers)
+        assert [(row["method"], row["house_id"]) for row in rows] == [
+            ("card", flat),
+            ("remote", flat),
+        ]
+        assert rows == await openings(doors, headers, house_id=flat)
+    foreign = await doors.get("/openings", doors.lin, house_id=str(doors.estate.home.id))
+    assert (foreign.status_code, foreign.json()["type"]) == (404, "/problems/no-such-house")
+    url = f"/v1/houses/{flat}/residents/{doors.lin_id}"
+    await doors.api.client.delete(url, headers=doors.staff)
+    assert await openings(doors, doors.lin) == []
+
+
+async def test_another_community_sees_nothing(doors: Doors, elsewhere: Estate):
+    door, _ = await doors.station()
+    await doors.open(door, doors.lin)
+    assert await openings(doors, elsewhere.headers) == []
+    flat = str(doors.estate.flat.id)
+    assert await openings(doors, elsewhere.headers, station_id=door) == []
+    assert await openings(doors, elsewhere.headers, house_id=flat) == []
+    assert (await doors.get("/openings", {})).status_code == 401
+
+
+async def test_pages_hold_every_record_once_though_all_have_one_time(doors: Doors):
+    door, box = await doors.station()
+    moment = datetime.now(UTC) - timedelta(hours=1)
+    moment = moment.replace(microsecond=0)
+    made = await attempts(doors, door, [moment] * 15)
+    for _ in range(8):
+        await box.happened("access.granted", moment, kind="card")
+    seen: list[str] = []
+    before, pages = None, 0
+    while True:
+        query = {"limit": 7} | ({"before": before} if before else {})
+        answer = (await doors.get("/openings", doors.staff, **query)).json()
+        seen += [row["id"] for row in answer["items"]]
+        before, pages = answer["next"], pages + 1
+        await attempts(doors, door, [datetime.now(UTC)])  # new rows shift nothing
+        if before is None:
+            break
+    assert pages == 4
+    assert len(seen) == len(set(seen)) == 23
+    assert set(made) <= set(seen)
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ({"before": "nonsense"}, "bad-record-cursor"),
+        ({"before": "x" * 201}, "invalid-request"),
+        ({"limit": 101}, "invalid-request"),
+        ({"outcome": "opened"}, "invalid-request"),
+        ({"method": "axe"}, "invalid-request"),
+        ({"since": "2026-03-01T00:00:00Z", "until": "2026-03-01T00:00:00Z"}, "bad-period"),
+        ({"since": "2026-03-01T00:00:00Z", "until": "2026-06-02T00:00:00Z"}, "bad-period"),
+        ({"until": "9999-12-31T23:59:59Z"}, "bad-period"),
+        ({"until": "0001-01-01T00:00:00Z"}, "bad-period"),
+        ({"since": "2026-03-01T00:00:00"}, "invalid-request"),
+    ],
+)
+async def test_questions_without_an_answer(doors: Doors, query: dict[str, Any], problem: str):
+    for url in ("/openings", "/openings/export.csv"):
+        if url.endswith("csv") and ("before" in query or "limit" in query):
+            continue
+        answer = await doors.get(url, doors.staff, **query)
+        assert (answer.status_code, answer.json()["type"]) == (422, f"/problems/{problem}")
+
+
+async def test_the_last_seven_days_unless_asked_otherwise(doors: Doors):
+    door, _ = await doors.station()
+    now = datetime.now(UTC)
+    old = now - timedelta(days=30)
+    recent = now - timedelta(days=6)
+    made = await attempts(doors, door, [old, recent])
+    assert [row["id"] for row in await openings(doors, doors.staff)] == [made[1]]
+    since = (old - timedelta(days=1)).isoformat()
+    rows = await openings(doors, doors.staff, since=since)
+    assert [row["id"] for row in rows] == made[::-1]
+    rows = await openings(doors, doors.staff, since=since, until=recent.isoformat())
+    assert [row["id"] for row in rows] == made[:1]
+
+
+async def test_the_file_opens_in_excel_and_runs_nothing(doors: Doors):
+    door, _ = await doors.station('=HYPERLINK("http://x")')
+    moments = [datetime(2026, 3, 1, 16, 30, tzinfo=UTC) + timedelta(seconds=n) for n in range(205)]
+    made = await attempts(doors, door, moments, reason="@SUM(1)")
+    query = {"since": "2026-03-01T16:00:00Z", "until": "2026-03-31T16:00:00Z"}
+    answer = await doors.get("/openings/export.csv", doors.staff, **query)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    disposition = answer.headers["content-disposition"]
+    assert disposition == 'attachment; filename="openings-20260302-20260331.csv"'
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert rows[0][:3] == ["时间", "门口机", "门"]
+    assert [row[-1] for row in rows[1:]] == made[::-1]
+    assert rows[-1][:-1] == [
+        *("2026-03-02 00:30:00", '\'=HYPERLINK("http://x")', "1", "远程开门", "已开门", "ok"),
+        *("1号楼 1单元 0101", "Lin", "", "'@SUM(1)"),
+    ]
+    english = await doors.get(
+        "/openings/export.csv", doors.staff | {"Accept-Language": "en"}, **query, tz="UTC"
+    )
+    first = english.content.decode("utf-8-sig").splitlines()
+    assert first[0].startswith("Time,Station")
+    assert first[-1].startswith("2026-03-01 16:30:00,")
+
+
+async def test_the_file_is_for_staff_and_in_a_known_time_zone(doors: Doors):
+    assert (await doors.get("/openings/export.csv", doors.lin)).status_code == 403
+    for zone in ("Mars/Olympus", "../../etc/passwd", "/etc/passwd", "", "\0", "x" * 65):
+        answer = await doors.get("/openings/export.csv", doors.staff, tz=zone)
+        assert answer.status_code == 422, zone
+
+
+@pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@x", "\t=1", "\r=1"])
+def test_what_looks_like_a_formula_is_text(cell: str):
+    assert harmless(cell) == f"'{cell}"
+    assert harmless(f"a{cell}") == f"a{cell}"
