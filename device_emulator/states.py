@@ -113,7 +113,7 @@ MOVES: Final[dict[tuple[State, Signal], State]] = {
 }
 
 
-WITHOUT_SECRET: Final = frozenset({_S.BOOT, _S.UNREG, _S.REG_OK, _S.ADMIN_PW, _S.SETTINGS, _S.MSG})
+WITHOUT_SECRET: Final = frozenset({_S.BOOT, _S.UNREG, _S.ADMIN_PW, _S.SETTINGS, _S.MSG})
 """Where a station that is not registered can be: no card, no PIN, no call."""
 
 

@@ -101,7 +101,8 @@ class Station(Parts):
         self.journal.offline()
         self.uplink.lost()
         self.panel.signal(Signal.OFFLINE)
-        if self.uplink.failures % _ASK_AGAIN == 0 and self.registrar.registration is not None:
+        failures = self.uplink.failures
+        if failures and failures % _ASK_AGAIN == 0 and self.registrar.registration is not None:
             self.registrar.contact(after=self.board.jitter(1000, 0.5))
 
     def refused(self, code: int) -> None:
