@@ -62,9 +62,16 @@ class _Room:
         self._seen = Seen(community_id)
         self._looking = asyncio.Lock()
 
-    async def look(self, context: Context) -> None:
-        """Hand out what has changed since the last look; the first one only takes note."""
+    async def look(self, context: Context, *, first: bool = False) -> None:
+        """Hand out what has changed since the last look; the first one only takes note.
+
+        Args:
+            context: of the process.
+            first: only if nobody has looked yet.
+        """
         async with self._looking:
+            if first and self.primed:
+                return
             changes = await self._seen.look(context)
             self.primed = True
             for watcher in self.watchers:
@@ -98,8 +105,7 @@ class Live:
         watcher = Watcher(actor, scope)
         room = self._join(watcher)
         try:
-            if not room.primed:
-                await room.look(self._context)
+            await room.look(self._context, first=True)
             yield watcher
         finally:
             await self._leave(watcher, room)
