@@ -1,11 +1,12 @@
 """`make migrations`: writes down how the tables changed. For developers, in a checkout.
 
-`--squash` writes every package's first step anew, for as long as no version was released;
-a database made before that is useless then.
+`--check` says what is missing and writes nothing. `--squash` writes every package's first step
+anew, for as long as no version was released; a database made before that is useless then.
 """
 
 import argparse
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 from tortoise.migrations.writer import ImportManager, MigrationWriter
 
 from foundation import db
+from foundation.migrate import differences
 from foundation.settings import Database
 
 FIRST = "0001_initial"
@@ -63,7 +65,13 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--squash", action="store_true", help="write the first steps anew")
-    for path in asyncio.run(write(squash=parser.parse_args().squash)):
+    parser.add_argument("--check", action="store_true", help="only say what is missing")
+    chosen = parser.parse_args()
+    if chosen.check:
+        missing = asyncio.run(differences())
+        sys.stderr.writelines(f"{line}: run `make migrations`\n" for line in missing)
+        sys.exit(1 if missing else 0)
+    for path in asyncio.run(write(squash=chosen.squash)):
         print(path)  # noqa: T201
 
 
