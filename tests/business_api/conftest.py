@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,9 @@ from foundation.settings import Auth, Database, Settings
 
 PASSWORD = "correct horse battery"
 
+_hashes: list[str] = []
+"""Of `PASSWORD`, made once: hashing is slow on purpose."""
+
 
 @dataclass
 class Time:
@@ -44,17 +47,16 @@ class Api:
     context: Context
     time: Time
     client: httpx.AsyncClient
-    _password_hash: str = field(default="", repr=False)
 
     async def account(
         self, username: str, community: Community, kind: AccountKind = AccountKind.RESIDENT
     ) -> Account:
         """An account whose password is `PASSWORD`."""
-        if not self._password_hash:
-            self._password_hash = await passwords.hash_password(PASSWORD)
+        if not _hashes:
+            _hashes.append(await passwords.hash_password(PASSWORD))
         return await Account.create(
             username=username,
-            password_hash=self._password_hash,
+            password_hash=_hashes[0],
             kind=kind,
             name=username.title(),
             community_id=community.id,
