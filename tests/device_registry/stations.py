@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from tortoise.backends.base.client import TransactionalDBClient
+
 from device_registry import service
 from device_registry.devices.models import Device, DeviceSession, Position, Status
 from device_registry.devices.secrets import current_secret, new_secret
@@ -28,6 +30,7 @@ from device_registry.link import (
     SessionChange,
 )
 from device_registry.service import RegistryService
+from foundation import db
 from foundation.ids import Mac, new_id
 from foundation.runner import Context
 from foundation.security import Keyring
@@ -132,11 +135,11 @@ class Station:
     def will(self) -> bytes:
         return Will(sess=self.sess).dump()
 
-    def event(self, kind: str, **facts: Any) -> Event:
+    def event(self, type_: str, **facts: Any) -> Event:
         self.seq += 1
         ts = int(self.air.now().timestamp() * 1000)
         return Event.model_validate(
-            {"seq": self.seq, "boot": self.boot, "ts": ts, "type": kind} | facts
+            {"seq": self.seq, "boot": self.boot, "ts": ts, "type": type_} | facts
         )
 
     async def journal(self, *events: Event, prev: int | None = None) -> None:
@@ -259,6 +262,11 @@ def new_air(**devices: object) -> Air:
     air = Air(Context(settings, Keyring(os.urandom(32)), clock=Clock()))
     air.build()
     return air
+
+
+def in_a_transaction() -> bool:
+    """Whether what is asked of the database now waits for a COMMIT."""
+    return isinstance(db.connection(), TransactionalDBClient)
 
 
 async def session(station: Station) -> DeviceSession:

@@ -18,7 +18,14 @@ from foundation.ids import new_id, new_ulid
 from foundation.models import AuditEvent
 from foundation.wire.command import Code
 from foundation.wire.keys import DeviceKeys
-from tests.device_registry.stations import COMMUNITY, Air, Station, new_air, session
+from tests.device_registry.stations import (
+    COMMUNITY,
+    Air,
+    Station,
+    in_a_transaction,
+    new_air,
+    session,
+)
 from tests.support.statements import statements
 from tests.support.until import until
 
@@ -91,20 +98,12 @@ async def test_the_deadline_is_in_the_stations_own_uptime_and_never_late(
 async def test_nothing_is_sent_before_it_is_committed(rows: TortoiseContext) -> None:
     air = new_air()
     station = await air.connected()
-    seen: list[str] = []
-
-    def look() -> None:
-        async def read() -> None:
-            row = await OpenCommand.get()
-            line = await AuditEvent.get(action="door.open")
-            seen.append(f"{row.state.value} {row.ctr} {line.facts['command'] == row.id}")
-
-        air.later(read())
-
-    air.before_send = look
+    inside: list[bool] = []
+    air.before_send = lambda: inside.append(in_a_transaction())
     await commands.open(air.context, admin_wish(station))
-    await until(lambda: seen)
-    assert seen[0].endswith("1 True")
+    assert inside == [False]
+    row = await the_command()
+    assert (row.ctr, row.sess) == (1, station.sess)
 
 
 async def test_an_opening_costs_few_statements_however_many_stations(
