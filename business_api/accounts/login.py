@@ -20,6 +20,7 @@ from tortoise.transactions import in_transaction
 
 from business_api.accounts import passwords, sessions
 from business_api.accounts.models import Account, LoginFailure
+from device_registry.devices.enrolment import network
 from foundation import audit
 from foundation.errors import DomainError, Kind
 from foundation.runner import Context
@@ -105,7 +106,7 @@ async def count_try(context: Context, key: str, address: str) -> LoginFailure:
     auth = context.settings.auth
     now = context.clock()
     since = now - auth.login_window
-    attempt = await LoginFailure.create(who=_keyed(context, key), address=address[:64], at=now)
+    attempt = await LoginFailure.create(who=_keyed(context, key), address=network(address), at=now)
     of_key = LoginFailure.filter(who=attempt.who, at__gt=since)
     of_address = LoginFailure.filter(address=attempt.address, at__gt=since)
     for tries, most, outcome in (

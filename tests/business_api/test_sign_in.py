@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import httpx
 import jwt
 import pytest
 import structlog
@@ -255,6 +256,19 @@ async def test_an_address_that_fails_too_often(api: Api, park: Estate) -> None:
         for n in range(4):
             assert (await api.sign_in(f"guess{n}", "wrong")).status_code == 401
         assert (await api.sign_in("admin")).status_code == 429
+
+
+async def test_one_owner_of_many_addresses(api: Api, park: Estate) -> None:
+    async def status(address: str) -> int:
+        far = httpx.ASGITransport(api.app, client=(address, 1))
+        async with httpx.AsyncClient(transport=far, base_url="http://linli.test") as client:
+            body = {"username": address, "password": "wrong"}
+            return (await client.post("/v1/auth/login", json=body)).status_code
+
+    with api.settings(address_tries=2):
+        same = [await status(f"2001:db8::{n}") for n in range(1, 4)]
+        assert same == [401, 401, 429]
+        assert await status("2001:db8:0:1::1") == 401
 
 
 async def test_right_passwords_do_not_add_up(api: Api, park: Estate) -> None:
