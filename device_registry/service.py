@@ -16,6 +16,7 @@ from device_registry.devices.queries import Presence
 from device_registry.devices.states import Status
 from device_registry.journal import ingest
 from device_registry.link import DeviceInbox, Heard
+from foundation import db
 from foundation.runner import Context
 from foundation.wake import first_of
 from foundation.wire.command import Result
@@ -91,12 +92,21 @@ class RegistryService:
         await self._keep_house(0)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Keep house until `stop`."""
-        count = 0
+        """Keep house until `stop`; while the database is away, try again."""
+        count, away = 0, False
         while not stop.is_set():
             await first_of(stop, within=self._context.settings.devices.registry_period)
             count += 1
-            await self._keep_house(count)
+            try:
+                await self._keep_house(count)
+            except db.UNREACHABLE as error:
+                if not away:
+                    log.warning("registry.database.lost", error=type(error).__name__)
+                away = True
+            else:
+                if away:
+                    log.info("registry.database.back")
+                away = False
 
     async def close(self) -> None:
         """Nothing is held: every round gives back what it took."""
