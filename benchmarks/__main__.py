@@ -1,61 +1,74 @@
 """`python -m benchmarks [--quick] [--only opening,events] [--targets linli,mosquitto]`."""
 
 import argparse
+import os
 import shutil
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import uvloop
 
-from benchmarks.report import Row, against, show, write
-from benchmarks.scenarios import SCENARIOS
+from benchmarks import document, scenarios, sustained
+from benchmarks.report import OURS, Row, compared, machine, show, write
 from benchmarks.targets import NAMES
+from foundation import log
+
+SCENARIOS: dict[str, Callable[[str, bool], Awaitable[list[Row]]]] = {
+    "opening": scenarios.opening,
+    "connecting": scenarios.connecting,
+    "heartbeats": sustained.heartbeats,
+    "events": sustained.events,
+}
 
 
-async def main() -> None:
-    """Run, print, write."""
+def main() -> None:
+    """Run, print, write; or only write down what an earlier run found."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--quick", action="store_true", help="fewer samples: does it run at all?")
-    parser.add_argument("--only", default=",".join(SCENARIOS))
-    parser.add_argument("--targets", default=",".join(NAMES))
+    parser.add_argument("--quick", action="store_true", help="fewer stations and samples")
+    parser.add_argument("--only", type=_names, default=list(SCENARIOS), help="scenarios, by comma")
+    parser.add_argument("--targets", type=_names, default=list(NAMES), help="targets, by comma")
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
+    parser.add_argument(
+        "--report", action="store_true", help="measure nothing; put --out into docs/performance.md"
+    )
     given = parser.parse_args()
-    targets = given.targets.split(",")
-    if "mosquitto" in targets and not shutil.which("mosquitto"):
-        raise SystemExit("mosquitto is not installed: run `make peers`, or --targets linli,amqtt")
-    rows: list[Row] = []
-    for scenario in given.only.split(","):
-        ours: list[Row] = []
-        for name in targets:
-            print(f"{scenario} on {name} ...", flush=True)
-            found = await SCENARIOS[scenario](name, given.quick)
-            if name == "linli":
-                ours = found
-                rows += found
-                continue
-            theirs = {(row.scenario, row.metric): row for row in found}
-            rows += [
-                against(row, other, name)
-                for row in ours
-                if (other := theirs.get((row.scenario, row.metric)))
-            ]
-            rows += [_named(row, name) for row in found]
-    write(rows, given.out)
-    show(rows)
+    if unknown := {*given.only} - {*SCENARIOS} | {*given.targets} - {*NAMES}:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    if given.report:
+        document.update(given.out, Path("docs/performance.md"))
+        return
+    if "mosquitto" in given.targets and not shutil.which("mosquitto"):
+        parser.error("mosquitto is not installed: run `make peers`, or --targets linli,amqtt")
+    log.configure(level="warning")
+    before = os.getloadavg()[0]
+    targets = [name for name in NAMES if name in given.targets]
+    rows = uvloop.run(_measured(given.only, targets, given.quick))
+    write(machine(before), rows, given.out)
+    show(rows, targets)
     print(f"written to {given.out}")
 
 
-def _named(row: Row, target: str) -> Row:
-    return Row(
-        f"{row.scenario} [{target}]",
-        row.metric,
-        row.value,
-        row.unit,
-        row.n,
-        row.p50,
-        row.p95,
-        row.p99,
-    )
+async def _measured(only: Sequence[str], targets: Sequence[str], quick: bool) -> list[Row]:
+    rows: list[Row] = []
+    for scenario in only:
+        ours: list[Row] = []
+        for name in targets:
+            began = time.perf_counter()
+            print(f"{scenario} on {name} ...", end=" ", flush=True)
+            found = await SCENARIOS[scenario](name, quick)
+            print(f"{time.perf_counter() - began:.0f} s", flush=True)
+            if name == OURS:
+                ours = found
+                rows += found
+            else:
+                rows += compared(ours, found, name)
+    return rows
+
+
+def _names(text: str) -> list[str]:
+    return text.split(",")
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    main()

@@ -6,7 +6,7 @@ It is an instrument, apart from the code it measures: the platform's own codec i
 import asyncio
 import struct
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 CONNACK: Final = 2
 PUBLISH: Final = 3
@@ -68,9 +68,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say CONNECT at once."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        transport.write(self._opening)
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self.transport.write(self._opening)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the owner."""

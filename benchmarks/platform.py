@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import uvloop
 
 from benchmarks import gmqtt_ports
+from broker import service as broker
 from business_api import service as api
 from device_registry import service as registry
 from foundation import db, log, runner
@@ -23,24 +24,23 @@ from foundation.settings import Settings
 async def main(kind: str, address: Sequence[str]) -> None:
     """Serve until SIGTERM; one JSON line with the ports when ready."""
     settings = Settings()
-    log.configure(json=True, level="warning")
+    log.configure(json=True, level=settings.log_level)
     context = Context(settings, load_keyring(settings.data_dir, None))
     async with db.opened(settings.database):
         first: Service
         if kind == "embedded":
-            from broker import service as broker
-
             first = broker.build(context)
         else:
             first = gmqtt_ports.build(context, address[0], int(address[1]))
-        services = [first, registry.build(context), api.build(context)]
+        last = api.build(context)
+        services = [first, registry.build(context), last]
         started = asyncio.Event()
         serving = asyncio.create_task(runner.serve(services, started=started))
         announcing = asyncio.create_task(started.wait())
         await asyncio.wait([serving, announcing], return_when=asyncio.FIRST_COMPLETED)
         if started.is_set():
-            ports = {"http": services[2].port, "mqtt": getattr(first, "port", 0)}  # type: ignore[attr-defined]
-            print(json.dumps(ports), flush=True)
+            mqtt = getattr(first, "port", None) or int(address[1])
+            print(json.dumps({"http": last.port, "mqtt": mqtt}), flush=True)
         await serving
 
 
