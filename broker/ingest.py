@@ -25,6 +25,8 @@ BATCH_SECONDS = Histogram(
     buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
 )
 
+FIRST: Final = "hello"
+"""Handled before what a session says after it: a hello tells how to understand the rest."""
 LATEST_WINS: Final = "hb"
 """At QoS 0 only the newest of a station is kept: no queue, whatever the handlers do."""
 _OVERHEAD: Final = 400
@@ -50,6 +52,9 @@ class Queue:
         self.name = name
         self.handlers: list[Batch] = []
         self.news = asyncio.Event()
+        self.came = 0
+        self.handled = 0
+        self.moved = asyncio.Condition()
         self._received = MESSAGES.labels("in", name)
         self._limit = settings.ingest_queue
         self._bytes = 0
@@ -72,6 +77,7 @@ class Queue:
     def put(self, heard: Heard, source: Source, packet_id: int) -> None:
         """Take one message; `packet_id` is 0 at QoS 0."""
         self._received.inc()
+        self.came += 1
         if self._latest is not None and not packet_id:
             if heard.mac in self._latest:
                 COALESCED.inc()
@@ -80,6 +86,19 @@ class Queue:
             self._waiting.append((heard, source, packet_id))
             self._bytes += len(heard.payload) + _OVERHEAD
         self.news.set()
+
+    async def passed(self) -> None:
+        """Wait until everything that has come by now is handled."""
+        came = self.came
+        if self.handled < came:
+            async with self.moved:
+                await self.moved.wait_for(lambda: self.handled >= came)
+
+    async def done(self, count: int) -> None:
+        """So many more are handled."""
+        async with self.moved:
+            self.handled += count
+            self.moved.notify_all()
 
     def take(self, most: int) -> tuple[list[Heard], list[tuple[Source, int]]]:
         """The next messages in order, and whom to acknowledge when they are stored."""
@@ -144,6 +163,7 @@ class Inbox:
         seconds = BATCH_SECONDS.labels(queue.name)
         waiting = WAITING.labels(queue.name)
         linger = self._settings.heartbeat_linger
+        first = self.queues.get(FIRST)
         while len(queue) or not stop.is_set():
             await queue.news.wait()
             if queue.name == LATEST_WINS and not stop.is_set():
@@ -153,10 +173,14 @@ class Inbox:
                 waiting.set(len(queue))
                 batch, acks = queue.take(self._settings.ingest_batch)
                 await self._comings.told(max(heard.epoch for heard in batch))
+                if first is not None and first is not queue:
+                    await first.passed()
                 began = time.perf_counter()
                 for handler in queue.handlers:
                     await handler(batch)
                 seconds.observe(time.perf_counter() - began)
+                if first is queue:
+                    await queue.done(len(batch))
                 for source, packet_id in acks:
                     source.acknowledge(packet_id)
             waiting.set(0)

@@ -72,6 +72,9 @@ class DeviceInbox(Protocol):
     def hear(self, name: str, handler: Batch) -> None:
         """Give `handler` every message on `…/up/s/{name}`, in batches, in order by station.
 
+        Messages of different names overtake each other, but for the hello of a session: it
+        is handled before anything the session says after it.
+
         A QoS 1 message is acknowledged when every handler of its name has returned, that
         is: has committed. A handler deals with bad messages itself (the sender is at
         fault: count, log, drop); what it raises ends the process, and stations send again.

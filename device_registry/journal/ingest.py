@@ -127,9 +127,14 @@ async def heard(context: Context, batch: Sequence[Heard]) -> None:
 async def compare(context: Context, hellos: Sequence[tuple[Speaker, Hello]]) -> None:
     """Stations said how far their journals go: one that ends before what we hold is a copy.
 
-    One statement. An empty journal (0) says nothing.
+    One statement. An empty journal (0) says nothing; nor does a hello that comes again: the
+    journal has gone on since it was written.
     """
-    said = {speaker.device_id: (speaker, hello.evt[1]) for speaker, hello in hellos if hello.evt[1]}
+    said = {
+        speaker.device_id: (speaker, hello.evt[1])
+        for speaker, hello in hellos
+        if hello.evt[1] and hello.sess != speaker.sess
+    }
     if not said:
         return
     for head in await JournalHead.filter(device_id__in=list(said)):

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,12 +15,15 @@ from business_api.accounts.models import Account
 from business_api.accounts.passwords import hash_password
 from business_api.actors import AccountKind
 from business_api.places.models import Community
+from device_emulator.emulated import Emulated
+from device_emulator.fleet import Fleet, Plan
 from foundation import db, runner
 from foundation.runner import Context, Service
 from foundation.security import load_keyring
 from foundation.serve import available
-from foundation.settings import Broker, Database, Devices, Http, Settings
+from foundation.settings import Auth, Broker, Database, Devices, Http, Settings
 from tests.support.postgres import free_port
+from tests.support.until import until
 
 PASSWORD = "correct horse battery"
 
@@ -71,13 +75,67 @@ class Site:
             self._clients[username] = client
         return self._clients[username]
 
+    async def house(self) -> dict[str, Any]:
+        """A house on unit 1 of building 01, made through the API."""
+        admin = await self.signed_in("admin")
+        form = {"code": "01", "name": "1号楼", "has_units": True}
+        building = (await admin.post("/buildings", json=form)).json()
+        unit = (await admin.post(f"/buildings/{building['id']}/units", json={"code": "1"})).json()
+        form = {"building_id": building["id"], "unit_id": unit["id"], "code": "0101"}
+        answer = await admin.post("/houses", json=form)
+        assert answer.status_code == 201, answer.text
+        house: dict[str, Any] = answer.json()
+        return house
+
+    async def resident(self, username: str, house_id: str) -> httpx.AsyncClient:
+        """Somebody who lives in a house, made through the API, and signed in."""
+        admin = await self.signed_in("admin")
+        form = {"username": username, "name": username, "password": PASSWORD}
+        answer = await admin.post(f"/houses/{house_id}/residents", json=form)
+        assert answer.status_code == 201, answer.text
+        return await self.signed_in(username)
+
+    async def free_codes(self, count: int) -> list[str]:
+        """New communication codes of the pool."""
+        admin = await self.signed_in("admin")
+        answer = await admin.post("/communication-codes", json={"count": count, "batch": "test"})
+        assert answer.status_code == 201, answer.text
+        codes: list[str] = answer.json()["codes"]
+        return codes
+
+    async def register(self, box: Emulated, name: str, **place: Any) -> str:
+        """Register a waiting box by the code on its screen; its id. A gate, unless told."""
+        admin = await self.signed_in("admin")
+        code = await until(lambda: box.state()["user_code"], 20)
+        (comm_code,) = await self.free_codes(1)
+        form = {
+            "name": name,
+            "mac": box.mac,
+            "comm_code": comm_code,
+            "user_code": code,
+            "position": "gate",
+            **place,
+        }
+        answer = await admin.post("/stations", json=form)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    @asynccontextmanager
+    async def fleet(self, count: int, **plan: Any) -> AsyncIterator[Fleet]:
+        """Emulated boxes that nobody has registered, running until the block ends."""
+        wanted = Plan(url=self.device_url, ca=self.ca, count=count, **plan)
+        async with Fleet(wanted).running() as fleet:
+            await until(lambda: all(box.powered for box in fleet.stations.values()))
+            yield fleet
+
 
 def settings(data_dir: Path, database: Database, **groups: Any) -> Settings:
     """Settings of a site on free ports; `groups` replace whole groups."""
     chosen = {
         "http": Http(port=free_port(), tls_port=free_port()),
         "broker": Broker(port=free_port(), tls_port=free_port(), ws_port=free_port()),
-        "devices": Devices(),
+        "devices": Devices(opens_per_person=1000, opens_per_door=1000, poll=timedelta(seconds=1)),
+        "auth": Auth(requests_per_minute=100_000),  # tests ask again and again
     } | groups
     return Settings(data_dir=data_dir, database=database, **chosen)
 
