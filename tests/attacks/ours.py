@@ -24,6 +24,7 @@ from foundation.wire.keys import DeviceKeys, password
 from tests.attacks.target import STATIONS, Station
 from tests.device_registry.boxes import Box, code, registered
 from tests.support.running import running
+from tests.support.until import until
 
 HEARD = ("hello", "hb", "evt", "res", "lwt")
 
@@ -107,6 +108,21 @@ class OurTarget:
     def stored(self) -> list[bytes]:
         """What was committed."""
         return self._stored
+
+    async def lose_accounts(self) -> None:
+        """The table of stations is away, and the broker was told to look at it."""
+        await db.connection().execute_script("ALTER TABLE registry_device RENAME TO away")
+        self.context.wake.kick("logins")
+        await until(self.service.trouble)
+
+    async def find_accounts(self) -> None:
+        """It is back, and the broker has found it."""
+        await db.connection().execute_script("ALTER TABLE away RENAME TO registry_device")
+
+        async def well() -> bool:
+            return await self.service.trouble() is None
+
+        await until(well)
 
     async def _hear(self, batch: Sequence[Heard]) -> None:
         for heard in batch:

@@ -86,6 +86,14 @@ class Target(Protocol):
         """What is in the database for certain."""
         ...
 
+    async def lose_accounts(self) -> None:
+        """Who may log in cannot be read any more."""
+        ...
+
+    async def find_accounts(self) -> None:
+        """It can again."""
+        ...
+
 
 async def harmed(target: Target, check: Callable[[], bool]) -> bool:
     """Whether the harm `check` sees is done. A busy machine may take a while to do it."""
@@ -141,6 +149,14 @@ class PlainTarget:
     def stored(self) -> list[bytes]:
         """What ingest has finished with."""
         return self._plain.books.stored
+
+    async def lose_accounts(self) -> None:
+        """Its plug-in notices."""
+        self._plain.books.reachable = False
+
+    async def find_accounts(self) -> None:
+        """Its plug-in notices."""
+        self._plain.books.reachable = True
 
 
 @asynccontextmanager

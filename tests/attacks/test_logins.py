@@ -94,3 +94,13 @@ async def test_a_connect_with_long_fields_is_refused(target: Target, dial: Dial)
 
     accepted = await harmed(target, lambda: (2, b"\x00\x00") in thief.packets)
     assert accepted is target.vulnerable
+
+
+async def test_a_fault_of_ours_is_not_called_a_wrong_password(target: Target, dial: Dial) -> None:
+    """A15: every refusal is a 5, after which clients give up for good; 3 says: come again."""
+    await target.lose_accounts()
+    code = await target.victim.login(await dial())
+    assert code == (5 if target.vulnerable else 3)
+
+    await target.find_accounts()
+    assert await target.victim.login(await dial()) == 0

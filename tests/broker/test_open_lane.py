@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from amqtt.broker import Broker
+from amqtt.contexts import Action
+from amqtt.session import Session
 
 from broker import codec
 from broker.authority import Platform, ServiceAccount
@@ -343,3 +346,34 @@ async def test_everybody_is_gone_after_close(lane: Open) -> None:
     await lane.lane.close()
     await until(lambda: all(client.closed for client in clients))
     assert lane.stations.mirror is None
+
+
+async def test_the_paths_of_amqtt_itself_ask_too(lane: Open) -> None:
+    """What is overridden does not use them; should it ever, the authority stands there as well."""
+    reader = await lane.client("reader")
+    assert await reader.alive()
+    engine = lane.lane._engine
+    assert isinstance(engine, OpenBroker)
+    ((session, _),) = engine.sessions.values()
+    granted = [
+        await Broker.add_subscription(engine, (name, 0), session)
+        for name in ("site/+/state", "#", "link/x")
+    ]
+    assert granted == [0, 0x80, 0x80]
+    for topic, action, allowed in (
+        ("site/a/state", Action.RECEIVE, True),
+        ("site/a/secret", Action.RECEIVE, False),
+        ("site/a/state", Action.PUBLISH, False),
+    ):
+        assert await engine._topic_filtering(session, topic, action) is allowed
+    assert not await engine._topic_filtering(Session(), "site/a/state", Action.RECEIVE)
+
+
+async def test_a_ticket_lets_in_once(lane: Open) -> None:
+    """Without the gate, and without the ticket it writes, nobody is anybody."""
+    engine = lane.lane._engine
+    assert isinstance(engine, OpenBroker)
+    for password in ("x", None, ""):
+        session = Session()
+        session.password = password
+        assert not await engine._authenticate(session, engine.listeners_config["default"])

@@ -32,6 +32,8 @@ class Books:
     hold: asyncio.Event = field(default_factory=asyncio.Event)
     """Set: ingest stores at once. Cleared: it is waiting for its database."""
     stored: list[bytes] = field(default_factory=list)
+    reachable: bool = True
+    """Whether the table of passwords can be read now."""
 
 
 class Passwords(BaseAuthPlugin):
@@ -44,8 +46,10 @@ class Passwords(BaseAuthPlugin):
         books: Books
 
     async def authenticate(self, *, session: Session) -> bool:
-        """True when they do."""
+        """True when they do. There is no way to say "I cannot tell now"."""
         books: Books = self.config.books
+        if not books.reachable:
+            return False
         expected = books.passwords.get(session.username or "")
         return expected == session.password and session.client_id == session.username
 
