@@ -5,7 +5,6 @@ import base64
 import os
 import secrets
 from collections import defaultdict
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import httpx
@@ -76,7 +75,7 @@ class Air:
 
 
 class Station:
-    """Enrols over HTTP, says hello, and answers commands as `script` tells it."""
+    """Enrols over HTTP, says hello, and answers commands as it is told."""
 
     def __init__(self, air: Air, http: httpx.AsyncClient, mac: str | None = None) -> None:
         self.air = air
@@ -89,7 +88,8 @@ class Station:
         self.epoch = 0
         self.events = 0
         self.opened = 0
-        self.script: Callable[[Command], Code | None] = lambda command: Code.OK
+        self.answer: Code | None = Code.OK
+        """To every command; None: silence."""
 
     def request(self, **changes: object) -> dict[str, object]:
         """A signed enrolment; `changes` are made after signing."""
@@ -140,10 +140,10 @@ class Station:
         await self.air.change(SessionChange(self.mac, self.epoch, False, now, reason))
 
     async def obey(self, payload: bytes) -> None:
-        """Check a command and answer it; None from the script: silence."""
+        """Check a command and answer it."""
         command = Command.verify(payload, self.keys.cmd, self.mac)
         assert command.sess == self.sess
-        code = self.script(command)
+        code = self.answer
         if code is None:
             return
         self.opened += code is Code.OK

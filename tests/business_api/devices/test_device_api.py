@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Network
 
 import httpx
-import pytest
 
 from foundation.settings import Http
 from foundation.wire import enroll as wire
@@ -54,14 +54,18 @@ async def test_a_forged_enrolment_is_refused(api: Api, air: Air):
     assert forged.json()["type"] == "/problems/bad-signature"
 
 
-@pytest.mark.parametrize(
-    "changes", [{"mac": "01:00:00:00:00:01"}, {"pk": "AAAA"}, {"nonce": "short"}, {"ts": "soon"}]
-)
-async def test_a_malformed_enrolment_is_refused(api: Api, air: Air, changes: dict[str, object]):
+async def test_a_malformed_enrolment_is_refused(api: Api, air: Air):
     box = Station(air, api.client)
-    answer = await api.client.post("/device/v1/enroll", json=box.request(**changes))
-    assert answer.status_code == 422
-    assert answer.headers["content-type"] == "application/problem+json"
+    malformed: list[dict[str, object]] = [
+        {"mac": "01:00:00:00:00:01"},
+        {"pk": "AAAA"},
+        {"nonce": "short"},
+        {"ts": "soon"},
+    ]
+    for changes in malformed:
+        answer = await api.client.post("/device/v1/enroll", json=box.request(**changes))
+        assert answer.status_code == 422
+        assert answer.headers["content-type"] == "application/problem+json"
 
 
 async def test_a_long_enrolment_is_refused(api: Api, air: Air):
@@ -85,42 +89,33 @@ async def test_newer_firmware_may_say_more(api: Api, air: Air):
     assert answer.json()["status"] == "unregistered"
 
 
-@pytest.mark.parametrize(
-    ("client", "scheme", "headers", "tls_port", "status"),
-    [
-        ("203.0.113.9", "http", {}, 8443, 403),
-        ("203.0.113.9", "http", {"X-Forwarded-Proto": "https"}, 8443, 403),
-        ("203.0.113.9", "https", {}, 8443, 200),
-        ("203.0.113.9", "http", {}, None, 200),
-        ("127.0.0.1", "http", {}, 8443, 200),
-        ("::1", "http", {}, 8443, 200),
-        ("127.0.0.1", "http", {"X-Forwarded-For": "203.0.113.9"}, 8443, 403),
-        ("10.0.0.1", "http", {"X-Forwarded-Proto": "https"}, 8443, 200),
-        ("10.0.0.1", "http", {"X-Forwarded-Proto": "http"}, 8443, 403),
-        ("10.0.0.1", "http", {"X-Forwarded-Proto": "https, http"}, 8443, 403),
-        ("10.0.0.1", "http", {"X-Forwarded-For": "127.0.0.1"}, 8443, 403),
-    ],
-)
-async def test_enrolment_is_private(
-    api: Api,
-    air: Air,
-    *,
-    client: str,
-    scheme: str,
-    headers: dict[str, str],
-    tls_port: int | None,
-    status: int,
-):
-    http = Http(tls_port=tls_port, trusted_proxies=("10.0.0.0/8",))  # type: ignore[arg-type]
-    api.context.settings = api.context.settings.model_copy(update={"http": http})
-    transport = httpx.ASGITransport(api.app, client=(client, 1))
-    async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://x") as caller:
-        body = Station(air, caller).request()
-        answer = await caller.post("/device/v1/enroll", json=body, headers=headers)
-    assert answer.status_code == status, answer.text
-    if status == 403:
-        assert answer.json()["type"] == "/problems/tls-required"
-        assert answer.json()["tls_port"] == 8443
+PRIVATE: list[tuple[str, str, dict[str, str], int | None, int]] = [
+    ("203.0.113.9", "http", {}, 8443, 403),
+    ("203.0.113.9", "http", {"X-Forwarded-Proto": "https"}, 8443, 403),
+    ("203.0.113.9", "https", {}, 8443, 200),
+    ("203.0.113.9", "http", {}, None, 200),
+    ("127.0.0.1", "http", {}, 8443, 200),
+    ("::1", "http", {}, 8443, 200),
+    ("127.0.0.1", "http", {"X-Forwarded-For": "203.0.113.9"}, 8443, 403),
+    ("10.0.0.1", "http", {"X-Forwarded-Proto": "https"}, 8443, 200),
+    ("10.0.0.1", "http", {"X-Forwarded-Proto": "http"}, 8443, 403),
+    ("10.0.0.1", "http", {"X-Forwarded-Proto": "https, http"}, 8443, 403),
+    ("10.0.0.1", "http", {"X-Forwarded-For": "127.0.0.1"}, 8443, 403),
+]
+
+
+async def test_enrolment_is_private(api: Api, air: Air):
+    for client, scheme, headers, tls_port, status in PRIVATE:
+        http = Http(tls_port=tls_port, trusted_proxies=(IPv4Network("10.0.0.0/8"),))
+        api.context.settings = api.context.settings.model_copy(update={"http": http})
+        transport = httpx.ASGITransport(api.app, client=(client, 1))
+        async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://x") as caller:
+            body = Station(air, caller).request()
+            answer = await caller.post("/device/v1/enroll", json=body, headers=headers)
+        assert answer.status_code == status, (client, scheme, headers, answer.text)
+        if status == 403:
+            assert answer.json()["type"] == "/problems/tls-required"
+            assert answer.json()["tls_port"] == 8443
 
 
 async def test_time_is_signed_with_the_nonce(api: Api):

@@ -51,9 +51,9 @@ async def test_every_attempt_is_a_record(doors: Doors):
     flat = doors.estate.flat.id
     await doors.open(door, doors.lin)
     await doors.open(door, doors.staff, {"reason": "快递"})
-    box.script = lambda command: Code.LOCKDOWN
+    box.answer = Code.LOCKDOWN
     await doors.open(door, doors.lin)
-    box.script = lambda command: None
+    box.answer = None
     await doors.open(door, doors.lin)
     now = datetime.now(UTC)
     await box.happened("access.granted", now, kind="card", cid="c1", house=str(flat))
@@ -159,9 +159,8 @@ async def test_pages_hold_every_record_once_though_all_have_one_time(doors: Door
     assert set(made) <= set(seen)
 
 
-@pytest.mark.parametrize(
-    ("query", "problem"),
-    [
+async def test_questions_without_an_answer(doors: Doors):
+    questions: list[tuple[dict[str, Any], str]] = [
         ({"before": "nonsense"}, "bad-record-cursor"),
         ({"before": "x" * 201}, "invalid-request"),
         ({"limit": 101}, "invalid-request"),
@@ -172,14 +171,13 @@ async def test_pages_hold_every_record_once_though_all_have_one_time(doors: Door
         ({"until": "9999-12-31T23:59:59Z"}, "bad-period"),
         ({"until": "0001-01-01T00:00:00Z"}, "bad-period"),
         ({"since": "2026-03-01T00:00:00"}, "invalid-request"),
-    ],
-)
-async def test_questions_without_an_answer(doors: Doors, query: dict[str, Any], problem: str):
-    for url in ("/openings", "/openings/export.csv"):
-        if url.endswith("csv") and ("before" in query or "limit" in query):
-            continue
-        answer = await doors.get(url, doors.staff, **query)
+    ]
+    for query, problem in questions:
+        answer = await doors.get("/openings", doors.staff, **query)
         assert (answer.status_code, answer.json()["type"]) == (422, f"/problems/{problem}")
+        if "before" not in query and "limit" not in query:
+            answer = await doors.get("/openings/export.csv", doors.staff, **query)
+            assert (answer.status_code, answer.json()["type"]) == (422, f"/problems/{problem}")
 
 
 async def test_the_last_seven_days_unless_asked_otherwise(doors: Doors):
