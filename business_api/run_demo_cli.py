@@ -4,9 +4,10 @@ import asyncio
 import signal
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Annotated
 
 import httpx
 import typer
@@ -20,7 +21,6 @@ from foundation.settings import Settings
 app = typer.Typer()
 
 _LINLI = (sys.executable, "-m", "foundation.cli")
-_SCREENS = 8090
 _PATIENCE = 60.0
 """Seconds until the platform must be ready, and the stations registered."""
 _GRACE = 15.0
@@ -36,63 +36,90 @@ class DemoEnded(DomainError):
 
 @app.command()
 @awaited
-async def run_demo() -> None:
+async def run_demo(
+    *,
+    control_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Where the stations' control surface is.")
+    ] = 8090,
+) -> None:
     """Migrate, load demo data, serve everything, and run three stations until Ctrl-C."""
     settings = settings_doc.read()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    stop = asyncio.Event()
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    logs = settings.data_dir
+    data = settings.data_dir
+    data.mkdir(parents=True, exist_ok=True)
     await _finish("migrate")
-    async with (
-        _going(logs / "serve.log", "serve") as platform,
-        _going(logs / "emulate.log", *_emulate(settings)) as stations,
-    ):
-        ended = asyncio.create_task(_first_to_end(platform, stations))
-        telling = asyncio.create_task(_tell(settings, logs))
-        stopped = asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait([ended, telling, stopped], return_when=asyncio.FIRST_COMPLETED)
-            if telling.done():
-                telling.result()
-                await asyncio.wait([ended, stopped], return_when=asyncio.FIRST_COMPLETED)
-            if ended.done() and not stop.is_set():
-                raise DemoEnded(_why(logs))
-        finally:
-            for task in (ended, telling, stopped):
-                task.cancel()
+    stopped, over = asyncio.Event(), asyncio.Event()
+
+    def end() -> None:
+        stopped.set()
+        over.set()
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signum, end)
+    async with _going(over, data / "serve.log", "serve"):
+        await _unless(over, _ready(settings))
+        async with _going(over, data / "emulate.log", *_emulate(settings, control_port)):
+            await _unless(over, _tell(settings, f"http://127.0.0.1:{control_port}"))
+            await over.wait()
+    if not stopped.is_set():
+        raise DemoEnded(_why(data))
 
 
-async def _tell(settings: Settings, logs: Path) -> None:
-    """When the platform is ready: load the data, wait for the stations, print all about it."""
-    await _ready(settings)
-    await _finish("demo", "--screens", f"http://127.0.0.1:{_SCREENS}")
+async def _unless(over: asyncio.Event, work: Coroutine[None, None, None]) -> None:
+    """Do `work`, unless `over` comes first."""
+    working, ending = asyncio.create_task(work), asyncio.create_task(over.wait())
+    try:
+        await asyncio.wait([working, ending], return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        ending.cancel()
+        await asyncio.wait([working, ending])
+
+
+async def _tell(settings: Settings, screens: str) -> None:
+    """Load the data, wait until the stations are online, and print all about it."""
+    await _finish("demo", "--screens", screens)
+    await _online(screens)
+    data = settings.data_dir
     http, broker = settings.http, settings.broker
     print(f"\nAPI          {http.public_url}  (documentation: /docs)")
     if http.tls_port:
-        print(f"             https://{http.host}:{http.tls_port}  (CA: {logs / 'tls/ca.pem'})")
+        print(f"             https://{http.host}:{http.tls_port}  (CA: {data / 'tls/ca.pem'})")
     for name, port in (("TCP", broker.port), ("TLS", broker.tls_port), ("WS", broker.ws_port)):
         if port is not None:
             print(f"MQTT {name:<7} {broker.host}:{port}{'/mqtt' if name == 'WS' else ''}")
-    print(f"Stations     http://127.0.0.1:{_SCREENS}/stations")
-    print(f"Logs         {logs / 'serve.log'}, {logs / 'emulate.log'}")
+    print(f"Stations     {screens}/stations")
+    print(f"Logs         {data / 'serve.log'}, {data / 'emulate.log'}")
     print("\nCtrl-C ends it; run it again and it carries on where it was.", flush=True)
 
 
 async def _ready(settings: Settings) -> None:
+    """Wait until the platform says so."""
     url = f"http://{settings.http.host}:{settings.http.port}/readyz"
-    async with asyncio.timeout(_PATIENCE), httpx.AsyncClient(timeout=5) as client:
-        while True:
+    await _answers(url, lambda answer: answer.is_success)
+
+
+async def _online(screens: str) -> None:
+    """Wait until every station is, by its own word."""
+    url = f"{screens}/stations"
+    await _answers(url, lambda answer: all(station["online"] for station in answer.json()))
+
+
+async def _answers(url: str, well: Callable[[httpx.Response], bool]) -> None:
+    deadline = asyncio.get_running_loop().time() + _PATIENCE
+    async with httpx.AsyncClient(timeout=5) as client:
+        while asyncio.get_running_loop().time() < deadline:
             try:
-                if (await client.get(url)).is_success:
+                if well(await client.get(url)):
                     return
             except httpx.HTTPError:
-                pass  # not listening yet; the time-out decides
+                pass  # not listening yet
             await asyncio.sleep(0.2)
+    raise DemoEnded(f"not ready after {_PATIENCE:.0f} s: {url}")
 
 
-def _emulate(settings: Settings) -> list[str]:
+def _emulate(settings: Settings, control_port: int) -> list[str]:
     tls = settings.http.tls_port
     host = settings.http.host
     url = f"https://{host}:{tls}" if tls else f"http://{host}:{settings.http.port}"
@@ -100,7 +127,7 @@ def _emulate(settings: Settings) -> list[str]:
         "emulate",
         *(part for mac in MACS for part in ("--mac", mac)),
         *("--url", url, "--ca", str(settings.data_dir / "tls" / "ca.pem")),
-        *("--data", str(settings.data_dir / "fleet"), "--control-port", str(_SCREENS)),
+        *("--data", str(settings.data_dir / "fleet"), "--control-port", str(control_port)),
     ]
 
 
@@ -116,16 +143,19 @@ async def _finish(*arguments: str) -> None:
 
 
 @asynccontextmanager
-async def _going(log: Path, *arguments: str) -> AsyncIterator[Process]:
-    """One of our commands, running for as long as the block does."""
+async def _going(over: asyncio.Event, log: Path, *arguments: str) -> AsyncIterator[None]:
+    """One of our commands, running for as long as the block does; `over` when it ends itself."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *_LINLI, *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
         )
+    watching = asyncio.create_task(process.wait())
+    watching.add_done_callback(lambda _: over.set())
     try:
-        yield process
+        yield
     finally:
         await _end(process)
+        await watching
 
 
 async def _end(process: Process) -> None:
@@ -140,19 +170,11 @@ async def _end(process: Process) -> None:
         await process.wait()
 
 
-async def _first_to_end(*processes: Process) -> None:
-    waits = [asyncio.create_task(process.wait()) for process in processes]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-
-
-def _why(logs: Path) -> str:
+def _why(data: Path) -> str:
     """The one line that a part has said, else where to look."""
-    for log in (logs / "serve.log", logs / "emulate.log"):
+    logs = [log for log in (data / "serve.log", data / "emulate.log") if log.exists()]
+    for log in logs:
         for line in log.read_text(errors="replace").splitlines():
             if line.startswith("linli: "):
                 return line.removeprefix("linli: ")
-    return f"see {logs / 'serve.log'} and {logs / 'emulate.log'}"
+    return f"see {' and '.join(map(str, logs))}"
