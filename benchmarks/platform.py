@@ -40,7 +40,8 @@ async def main(kind: str, address: Sequence[str]) -> None:
         await asyncio.wait([serving, announcing], return_when=asyncio.FIRST_COMPLETED)
         if started.is_set():
             mqtt = getattr(first, "port", None) or int(address[1])
-            print(json.dumps({"http": last.port, "mqtt": mqtt}), flush=True)
+            ports = {"http": last.port, "mqtt": mqtt}  # type: ignore[attr-defined]
+            print(json.dumps(ports), flush=True)
         await serving
 
 

@@ -15,7 +15,6 @@ from typing import Any, Final, Self
 from rich.console import Console
 from rich.table import Table
 
-
 OURS: Final = "linli"
 
 

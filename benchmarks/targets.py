@@ -68,8 +68,7 @@ async def running(name: str, stations: int) -> AsyncIterator[Target]:
     """Start `name` with `stations` registered stations, and take all of it away again."""
     home = Path(tempfile.mkdtemp(prefix=f"linli-bench-{name}-"))
     settings = Settings(data_dir=home)
-    url = settings.database.url.get_secret_value()
-    variables = environment(home, LINLI_DATABASE__URL=url, **UNLIMITED)
+    variables = environment(home, settings.database, **UNLIMITED)
     file = home / "stations.json"
     try:
         ids = await seed.seed(settings, stations, file)
