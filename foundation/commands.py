@@ -12,6 +12,7 @@ from foundation.errors import DomainError
 from foundation.runner import Context
 from foundation.security import load_keyring
 from foundation.settings import Settings
+from foundation.wake_local import mouth
 from foundation.wake_pg import Relay
 
 P = ParamSpec("P")
@@ -26,7 +27,7 @@ async def in_context(
 
     Args:
         settings: those given, or those of the environment.
-        relay: on PostgreSQL, also wake other processes and hear from them.
+        relay: also wake other processes, and (PostgreSQL) hear from them.
 
     Raises:
         BadSettings: see `settings_doc.read`.
@@ -41,11 +42,13 @@ async def in_context(
         trouble = await migrate.trouble()
         if trouble is not None:
             raise migrate.NotMigrated(trouble)
-        if not (relay and db.is_postgres()):
-            yield context
+        if relay and db.is_postgres():
+            async with _relayed(context):
+                yield context
             return
-        async with _relayed(context):
-            yield context
+        if relay:
+            context.wake.relay(mouth(settings.data_dir))
+        yield context
 
 
 @asynccontextmanager

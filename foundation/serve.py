@@ -15,6 +15,7 @@ from foundation.commands import in_context
 from foundation.errors import DomainError, Kind
 from foundation.runner import Service, serve
 from foundation.settings import Settings
+from foundation.wake_local import Ear
 from foundation.wake_pg import Relay
 
 _log = structlog.get_logger()
@@ -72,9 +73,11 @@ async def _serve(settings: Settings, chosen: Sequence[EntryPoint]) -> None:
     async with in_context(settings, relay=False) as context:
         context.health.add("database", _database_trouble)
         context.health.add("migrations", migrate.trouble)
-        services: list[Service] = []
-        if db.is_postgres():
-            services.append(Relay(context.wake, settings.database))
+        services: list[Service] = [
+            Relay(context.wake, settings.database)
+            if db.is_postgres()
+            else Ear(context.wake, settings.data_dir)
+        ]
         for entry in chosen:
             try:
                 services.append(entry.load()(context))

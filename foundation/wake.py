@@ -1,8 +1,8 @@
 """Wake-ups: "look again". A lost one costs a poll period, never correctness.
 
 `kick` after COMMIT, never before. Topics are plain strings ("commands", "command/01J…").
-In one process an event is set; on PostgreSQL other processes hear it by NOTIFY
-(`foundation.wake_pg`), through the same local table.
+In one process an event is set. Other processes hear it through the same local table: by NOTIFY on
+PostgreSQL (`foundation.wake_pg`), by a socket in the data folder on SQLite (`wake_local`).
 """
 
 import asyncio

@@ -6,6 +6,7 @@ import pytest
 
 from foundation.settings import Database
 from foundation.wake import Wake, first_of
+from foundation.wake_local import Ear, mouth
 from foundation.wake_pg import CHANNEL, MOST, Relay
 from tests.support.running import running
 from tests.support.until import until
@@ -93,6 +94,30 @@ async def test_a_strange_notification_does_no_harm(postgres: Database):
             await admin.execute(f"NOTIFY {CHANNEL}, 'other jobs'")
             await asyncio.wait_for(heard.wait(), 5)
     await admin.close()
+
+
+async def test_a_command_beside_sqlite_is_heard_at_once(tmp_path):
+    serving, command = Wake(), Wake()
+    command.relay(mouth(tmp_path))
+    command.kick("logins")  # nobody is there yet
+    (tmp_path / "wake.sock").touch()  # left behind by a platform that was killed
+    async with running(Ear(serving, tmp_path)):
+        with serving.listen("logins") as heard, serving.listen("x" * 300) as never:
+            command.kick("x" * 300)
+            command.kick("logins")
+            await asyncio.wait_for(heard.wait(), 5)
+            assert not never.is_set()
+        assert (tmp_path / "wake.sock").stat().st_mode & 0o777 == 0o600
+    assert not (tmp_path / "wake.sock").exists()
+    command.kick("logins")
+
+
+async def test_a_data_folder_too_deep_for_a_socket_still_works(tmp_path):
+    deep = tmp_path / ("d" * 100) / ("e" * 100)
+    deep.mkdir(parents=True)
+    mouth(deep)("logins")
+    async with running(Ear(Wake(), deep)):
+        mouth(deep)("logins")
 
 
 def test_what_waits_to_be_sent_is_bounded(tmp_path):
