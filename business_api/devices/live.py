@@ -13,10 +13,10 @@ from business_api.actors import AccountKind, Actor
 from business_api.deps import Ctx, CurrentActor, NotSignedIn
 from business_api.devices import live_changes
 from business_api.devices.live_changes import Change, Scope
-from business_api.devices.live_feed import LOST, Live, TooManyStreams
+from business_api.devices.live_feed import Live, TooManyStreams
 from business_api.devices.live_watcher import Watcher
 from business_api.devices.openings import own_houses
-from business_api.problems import documents
+from business_api.problems import DATABASE_AWAY, documents, is_away
 from device_registry.devices import queries
 from foundation.runner import Context
 
@@ -97,7 +97,9 @@ async def _events(
                 watcher.scope = await _scope(context, watcher.actor)
         except NotSignedIn:
             watcher.let_go("signed_out")
-        except LOST:
+        except DATABASE_AWAY as error:
+            if not is_away(error):
+                raise
             watcher.let_go("resync")
         else:
             yield format_sse_event(event="ping", data_str="{}")

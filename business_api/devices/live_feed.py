@@ -11,15 +11,14 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-import asyncpg
 import structlog
 from prometheus_client import Gauge
-from tortoise.exceptions import DBConnectionError
 
 from business_api.accounts import sessions
 from business_api.actors import Actor
 from business_api.devices.live_changes import Scope, Seen
 from business_api.devices.live_watcher import End, Watcher
+from business_api.problems import DATABASE_AWAY, is_away
 from foundation.errors import DomainError, Kind
 from foundation.runner import Context
 from foundation.wake import first_of
@@ -37,13 +36,6 @@ _PERIOD: Final = timedelta(seconds=5)
 """Look again, if nothing wakes us: time alone makes a mute station stale."""
 _ROUNDS: Final = 3
 """Every so many looks it is asked whose session has ended, if nothing wakes us."""
-LOST: Final = (
-    DBConnectionError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    OSError,
-)
-"""The database is away: streams end with `resync`, and clients come back."""
 
 
 class TooManyStreams(DomainError):
@@ -166,7 +158,9 @@ class Live:
                 await self._let_go_of_ended()
             for room in list(self._rooms.values()):
                 await room.look(self._context)
-        except LOST as error:
+        except DATABASE_AWAY as error:
+            if not is_away(error):
+                raise
             log.warning("live.look.failed", error=type(error).__name__)
             self._let_go(self._watchers, "resync")
 

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from tortoise.exceptions import OperationalError
 
 from business_api.actors import AccountKind, Actor
 from business_api.devices.live_changes import AT_ONCE, NEWEST, Change, Item, Scope, Seen
@@ -189,3 +190,30 @@ async def test_a_stream_outlives_the_loss_of_another(api: Api, park: Estate):
         assert await first.next(within=5) is not None
         live._stop.set()
         await until(lambda: first.end == "stopping")
+
+
+@pytest.mark.parametrize(
+    ("why", "end"), [("database is locked", "resync"), ("no such table", None)]
+)
+async def test_a_database_that_is_away_ends_streams_kindly_and_a_bug_does_not(
+    api: Api, park: Estate, monkeypatch: pytest.MonkeyPatch, why: str, end: str | None
+):
+    session_id = UUID((await api.tokens("admin"))["session_id"])
+    actor = Actor(new_id(), AccountKind.COMMUNITY_ADMIN, park.id, session_id, "1")
+    live = Live(api.context, asyncio.Event())
+
+    async def look(seen: Seen, context: object) -> None:
+        raise OperationalError(why)
+
+    async with live.watching(actor, Scope()) as watcher:
+        monkeypatch.setattr(Seen, "look", look)
+        api.context.wake.kick("presence")
+        if end is None:
+            with pytest.raises(OperationalError):
+                await watcher.next(within=5)
+        else:
+            assert await watcher.next(within=5) is None
+        assert watcher.end == end
+    monkeypatch.undo()
+    async with live.watching(actor, Scope()) as watcher:
+        assert watcher.end is None
