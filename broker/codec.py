@@ -79,8 +79,8 @@ class Publish(NamedTuple):
 class Stream:
     """Cuts a stream of bytes into packets, however the bytes come.
 
-    `feed` some, then call `next` until it gives None; `data` is what the offsets of a frame
-    point into, until the next `feed`. What is incomplete is kept, at most `limit` bytes.
+    `feed` some, then call `next` until it gives None. Offsets point into `data` until the
+    next `feed`. What is incomplete is kept, at most `limit` bytes.
     """
 
     __slots__ = ("_at", "_need", "_tail", "data", "limit")
@@ -104,11 +104,7 @@ class Stream:
         self.data, self._at = data, 0
 
     def next(self) -> Frame | None:
-        """The next whole packet, or None when more bytes are needed.
-
-        Raises:
-            Malformed: it is longer than `limit`, or its length cannot be read.
-        """
+        """The next whole packet, or None when more bytes are needed. Raises `Malformed`."""
         data, start = self.data, self._at
         size = len(data)
         at = start + 1

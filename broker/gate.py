@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final, Protocol, cast
 
 import structlog
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter
 
 from broker import codec, forms
 from broker.accounts import Accounts
@@ -15,6 +15,7 @@ from broker.authority import Device, Platform, ServiceAccount
 from broker.lane import Lane
 from broker.limits import Recent
 from broker.logins import Logins
+from broker.pending import Pending
 from broker.refusals import BLAMELESS, Reason, Refusal
 from broker.streams import streams
 from foundation.clock import Clock
@@ -26,7 +27,6 @@ log = structlog.get_logger()
 
 CONNECTS = Counter("broker_connects_total", "Clients let in, by lane.", ["lane"])
 REFUSALS = Counter("broker_refusals_total", "Clients turned away, by reason.", ["reason"])
-PENDING = Gauge("broker_pending_connects", "Sockets that have not been let in.")
 
 _FORGET: Final = timedelta(minutes=1)
 
@@ -89,8 +89,7 @@ class Gate:
         open_lane: OpenLane,
     ) -> None:
         self.settings = settings
-        self.pending: dict[Knock, None] = {}
-        """In the order they came; the oldest goes when there are too many."""
+        self.pending = Pending(settings.pending_connects)
         self._clock = clock
         self._lane = lane
         self._open_lane = open_lane
@@ -98,6 +97,8 @@ class Gate:
         self._refused = Recent(settings.refused_rate, keys=2000)
         self._clients = 0
         self._group: asyncio.TaskGroup | None = None
+        self.running = asyncio.Event()
+        """Set once clients may come."""
 
     def connection(self) -> "Knock":
         """The protocol of a socket that was just accepted."""
@@ -106,19 +107,19 @@ class Gate:
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the tasks of the open lane; on `stop` turn away who still waits."""
         async with asyncio.TaskGroup() as self._group:
+            self.running.set()
             while not stop.is_set():
                 await first_of(stop, within=_FORGET)
                 self._judges.logins.forget(self._clock())
                 self._refused.forget(self._lane.time())
-            for knock in list(self.pending):
-                knock.drop()
+            self.pending.clear()
             await self._open_lane.close()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` beside the others; a bug in it ends the process."""
         if self._group is None:
             raise RuntimeError("the gate does not run")
-        self._group.create_task(work)
+        return self._group.create_task(work)
 
     def troubled(self, address: str) -> bool:
         """Whether so many were refused from `address` that the next one gets no answer."""
@@ -202,10 +203,7 @@ class Knock(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
         gate = self._gate
-        if len(gate.pending) >= gate.settings.pending_connects:
-            next(iter(gate.pending)).drop(Reason.CROWDED)
-        gate.pending[self] = None
-        PENDING.set(len(gate.pending))
+        gate.pending.add(self)
         wait = gate.settings.connect_timeout.total_seconds()
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(wait, self.drop, Reason.TIMEOUT)
@@ -273,6 +271,10 @@ class Knock(asyncio.Protocol):
         delay = gate.settings.refusal_delay.total_seconds()
         self._timer = asyncio.get_running_loop().call_later(delay, self.drop)
 
+    def crowded_out(self) -> None:
+        """See `Waiting`."""
+        self.drop(Reason.CROWDED)
+
     def drop(self, reason: Reason | None = None) -> None:
         """Close without a word; with a reason: at once, since nothing was said yet."""
         if self.gone:
@@ -293,5 +295,4 @@ class Knock(asyncio.Protocol):
     def _forget(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._gate.pending.pop(self, None)
-        PENDING.set(len(self._gate.pending))
+        self._gate.pending.discard(self)

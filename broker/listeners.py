@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from websockets.asyncio.server import Server as WebSocketServer
 
-from broker import websocket
+from broker import handshake, websocket
 from broker.gate import Gate
 from foundation.certificates import server_context
 from foundation.errors import DomainError, Kind
@@ -18,8 +18,6 @@ log = structlog.get_logger()
 
 BACKLOG: Final = 4096
 """Connections the kernel keeps until they are accepted: a whole fleet may come at once."""
-_GOODBYE: Final = 2.0
-"""Seconds a TLS peer may take to say goodbye."""
 
 
 class CannotListen(DomainError):
@@ -38,6 +36,7 @@ class Listeners:
         self._tls: ssl.SSLContext | None = None
         self._sockets: dict[str, socket.socket] = {}
         self._ports: dict[str, int] = {}
+        self._accepting: asyncio.Task[None] | None = None
         self._servers: list[asyncio.Server | WebSocketServer] = []
 
     def bind(self) -> None:
@@ -63,39 +62,36 @@ class Listeners:
         return self._ports.get(name, 0)
 
     async def open(self) -> None:
-        """Let clients in."""
+        """Let clients in, as soon as the gate runs."""
         loop, gate = asyncio.get_running_loop(), self._gate
-        patience = self._settings.broker.connect_timeout.total_seconds()
+        await gate.running.wait()
         for name, sock in self._sockets.items():
             if name == "ws_port":
-                self._servers.append(await websocket.serve(gate, sock, patience))
-                continue
-            tls = name == "tls_port"
-            self._servers.append(
-                await loop.create_server(
-                    gate.connection,
-                    sock=sock,
-                    backlog=BACKLOG,
-                    ssl=self._tls if tls else None,
-                    ssl_handshake_timeout=patience if tls else None,
-                    ssl_shutdown_timeout=_GOODBYE if tls else None,
-                )
-            )
+                self._servers.append(await websocket.serve(gate, sock))
+            elif self._tls is not None and name == "tls_port":
+                self._accepting = gate.spawn(handshake.accept(gate, sock, self._tls))
+            else:
+                made = gate.connection
+                self._servers.append(await loop.create_server(made, sock=sock, backlog=BACKLOG))
 
     @property
     def listening(self) -> bool:
         """Whether every listener accepts."""
-        return bool(self._servers) and all(server.is_serving() for server in self._servers)
+        tls = self._accepting is not None and not self._accepting.done()
+        serving = [server.is_serving() for server in self._servers]
+        return all(serving) and len(serving) + tls == len(self._sockets)
 
     def close(self) -> None:
         """Accept nobody any more; those who were let in stay."""
+        if self._accepting is not None:
+            self._accepting.cancel()
         for server in self._servers:
             if isinstance(server, WebSocketServer):
                 server.close(close_connections=False)
             else:
                 server.close()
-        if not self._servers:  # else each closes its own
-            for sock in self._sockets.values():
+        for name, sock in self._sockets.items():
+            if name == "tls_port" or not self._servers:  # the servers close their own
                 sock.close()
 
     async def closed(self) -> None:

@@ -5,13 +5,17 @@ import logging
 import socket
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final, cast
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
+
+from broker.gate import Gate
+from broker.pending import Waiting
+from broker.refusals import Reason
 
 PATH: Final = "/mqtt"
 _FRAME: Final = 128 * 1024
@@ -22,14 +26,6 @@ _GOODBYE: Final = 2.0
 _log = logging.getLogger("broker.websocket")
 # What a stranger's handshake lacks is no news.
 _log.addFilter(lambda record: "handshake failed" not in record.msg)
-
-
-class Connections(Protocol):
-    """The gate, as seen from here."""
-
-    def connection(self) -> asyncio.Protocol:
-        """The protocol of a socket that was just accepted."""
-        ...
 
 
 class WebSocketTransport(asyncio.Transport):
@@ -123,8 +119,25 @@ class WebSocketTransport(asyncio.Transport):
             return
 
 
-async def serve(gate: Connections, sock: socket.socket, patience: float) -> Server:
-    """Accept MQTT over WebSocket on `sock`; `patience` seconds for the HTTP handshake."""
+async def serve(gate: Gate, sock: socket.socket) -> Server:
+    """Accept MQTT over WebSocket on `sock`."""
+
+    class Opening(ServerConnection):
+        """A socket that is counted with those that wait until its HTTP handshake is over."""
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            gate.pending.add(self)
+
+        def crowded_out(self) -> None:
+            """See `Waiting`."""
+            gate.count("", Reason.CROWDED)
+            self.transport.abort()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            gate.pending.discard(self)
+            super().connection_lost(exc)
+
     return await serve_websockets(
         _handler(gate),
         sock=sock,
@@ -132,12 +145,13 @@ async def serve(gate: Connections, sock: socket.socket, patience: float) -> Serv
         compression=None,
         process_request=_only_our_path,
         server_header=None,
-        open_timeout=patience,
+        open_timeout=gate.settings.connect_timeout.total_seconds(),
         ping_interval=None,  # MQTT has a keep-alive of its own
         close_timeout=_GOODBYE,
         max_size=_FRAME,
         max_queue=1,
         logger=_log,
+        create_connection=Opening,
     )
 
 
@@ -147,8 +161,9 @@ def _only_our_path(connection: ServerConnection, request: Request) -> Response |
     return connection.respond(HTTPStatus.NOT_FOUND, f"MQTT is at {PATH}\n")
 
 
-def _handler(gate: Connections) -> Callable[[ServerConnection], Any]:
+def _handler(gate: Gate) -> Callable[[ServerConnection], Any]:
     async def handle(connection: ServerConnection) -> None:
+        gate.pending.discard(cast(Waiting, connection))
         transport = WebSocketTransport(connection)
         protocol = gate.connection()
         transport.set_protocol(protocol)

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -141,6 +142,27 @@ async def test_silent_tls_handshakes_are_ended(make_lab: MakeLab) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", lab.listeners.port("tls_port"))
         assert await reader.read() == b""
         writer.close()
+
+
+@pytest.mark.parametrize("listener", ["port", "tls_port", "ws_port"])
+async def test_silent_sockets_push_out_the_oldest_on_every_listener(
+    make_lab: MakeLab, listener: str
+) -> None:
+    async with make_lab(tls_port=0, ws_port=0, pending_connects=10) as lab:
+        mute = [
+            await asyncio.open_connection("127.0.0.1", lab.listeners.port(listener))
+            for _ in range(30)
+        ]
+        for reader, _ in mute[:20]:
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+        assert len(lab.gate.pending) == 10
+        tls = await lab.dial_tls(trusting(lab))
+        assert await tls.login(MAC, lab.rows[MAC].comm_code, lab.password()) == 0
+        await lab.online(OTHER)
+        for _, writer in mute:
+            writer.transport.abort()
+        await until(lambda: not lab.gate.pending)
 
 
 async def test_a_taken_port_is_told_in_one_line(make_lab: MakeLab) -> None:
