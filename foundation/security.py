@@ -77,7 +77,7 @@ class Keyring:
         """
         try:
             return self._seal.decrypt(sealed[:12], sealed[12:], about.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise BadKey(f"cannot unseal: {about}") from None
 
 
@@ -89,14 +89,8 @@ def load_keyring(data_dir: Path, configured: str | None) -> Keyring:
     """
     if configured is None:
         path = data_dir / "master.key"
-        try:
-            data_dir.mkdir(parents=True, exist_ok=True)
-            with open(path, "x", opener=_private) as file:
-                file.write(secrets.token_hex(KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-        except FileExistsError:
-            pass
+        if not path.exists():
+            _make(path)
         configured = path.read_text().strip()
     try:
         return Keyring(bytes.fromhex(configured))
@@ -104,5 +98,17 @@ def load_keyring(data_dir: Path, configured: str | None) -> Keyring:
         raise BadKey("the master key must be 64 hex digits") from None
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _make(path: Path) -> None:
+    """Write a new key whole, unless another process was first: then its key stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(secrets.token_hex(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
