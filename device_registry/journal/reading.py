@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from device_registry.devices.speakers import Speaker
 from device_registry.link import Heard
 from foundation.ids import new_id
-from foundation.wire.base import BadMessage, load_object
+from foundation.wire.base import BadMessage, canonical, load_object
 from foundation.wire.events import BATCH, Event, EventBatch
 
 AHEAD: Final = timedelta(minutes=2)
@@ -46,7 +46,9 @@ def read(heard: Heard, speaker: Speaker) -> Message:
     Raises:
         BadMessage: not a batch, or an event has not even a number.
     """
-    payload = heard.payload.replace(b"\\u0000", b"")  # PostgreSQL has no place for it
+    payload = heard.payload
+    if b"\\u0000" in payload:
+        payload = _without_nul(payload)
     try:
         batch = EventBatch.parse(payload)
     except BadMessage:
@@ -54,6 +56,30 @@ def read(heard: Heard, speaker: Speaker) -> Message:
     events = sorted(batch.events, key=lambda event: event.seq)
     prev = events[0].seq - 1 if batch.prev is None else batch.prev
     return Message(speaker, heard, events, prev)
+
+
+def _without_nul(payload: bytes) -> bytes:
+    """The same message without the character NUL, which PostgreSQL has no place for.
+
+    Taken out of what was read, not of what was sent: there, what stands around an escape
+    may become another one once it is gone.
+
+    Raises:
+        BadMessage: not an object, or nested too deeply.
+    """
+    return canonical(_plain(load_object(payload)))
+
+
+def _plain(value: Any, levels: int = 8) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if not isinstance(value, dict | list):
+        return value
+    if not levels:
+        raise BadMessage("nested too deeply")
+    if isinstance(value, list):
+        return [_plain(each, levels - 1) for each in value]
+    return {name: _plain(each, levels - 1) for name, each in value.items()}
 
 
 def _salvaged(body: dict[str, Any]) -> EventBatch:

@@ -107,10 +107,16 @@ def load_object(payload: bytes) -> dict[str, Any]:
 
 
 def canonical(body: Any) -> bytes:
-    """JSON with sorted keys and no spaces, UTF-8: the same bytes for the same value."""
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(
-        errors="surrogatepass"
-    )
+    """JSON with sorted keys and no spaces, UTF-8: the same bytes for the same value.
+
+    Raises:
+        BadMessage: nested more deeply than can be written. What could just be read may be.
+    """
+    try:
+        text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except RecursionError:
+        raise BadMessage("nested too deeply") from None
+    return text.encode(errors="surrogatepass")
 
 
 def signature(key: bytes, station: Mac, name: str, body: dict[str, Any]) -> str:

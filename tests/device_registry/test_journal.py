@@ -314,6 +314,7 @@ async def test_a_journal_that_ends_before_what_we_have_is_a_copy(rows: TortoiseC
     await station.begin()
     await station.say("hello", station.hello(evt=(0, 0)))  # empty: all was acknowledged
     assert await status(station) is Status.ACTIVE
+    await station.begin()
     await station.say("hello", station.hello(evt=(1, 3)))
     assert await status(station) is Status.QUARANTINED
 
