@@ -34,7 +34,7 @@ def emulate(
     ] = "https://127.0.0.1:8443",
     ca: Annotated[
         Path | None,
-        typer.Option(help="PEM file of the platform's authority. [default: DATA/ca.pem]"),
+        typer.Option(help="PEM file of the platform's authority. [default: DATA/tls/ca.pem]"),
     ] = None,
     data: Annotated[Path, typer.Option(help="Where the fleet's flash is kept.")] = Path("data"),
     control_port: Annotated[
@@ -54,7 +54,7 @@ def emulate(
     """Run emulated door stations until Ctrl-C. They are kept in DATA between runs."""
     console = Console()
     configure(level="warning" if console.is_terminal else "info")
-    own = data / "ca.pem"
+    own = data / "tls" / "ca.pem"
     plan = Plan(
         url=url,
         ca=ca or (own if own.exists() else None),

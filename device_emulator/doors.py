@@ -110,6 +110,11 @@ class Doors:
             door.held_told = False
             self._journal.add("door.held_clear", door=number)
 
+    def found_open(self, number: int) -> None:
+        """It stood open already at power-up; who opened it, and when, nobody saw."""
+        self.doors[number].open = True
+        self._board.after(f"held.{number}", self._board.config.t_held)
+
     def unused(self, number: int) -> None:
         """It was opened for somebody who did not come in."""
         self._journal.add("open_unused", door=number)

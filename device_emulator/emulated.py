@@ -26,14 +26,17 @@ class Emulated(Rig):
 
     def sensor(self, is_open: bool, door: int = 1) -> None:
         """Open or close the door."""
+        (self.hardware.open.add if is_open else self.hardware.open.discard)(door)
         self.take(at.Sensor(is_open, door))
 
     def tamper(self, on: bool = True) -> None:
         """Open the casing, or close it."""
+        self.hardware.tampered = on
         self.take(at.Tamper(on))
 
     def fire(self, on: bool = True) -> None:
         """Set off the fire input, or clear it."""
+        self.hardware.fire = on
         self.take(at.Fire(on))
 
     def mode(self, mode: Mode) -> None:
@@ -62,8 +65,8 @@ class Emulated(Rig):
 
     def state(self) -> dict[str, Any]:
         """What `/state` says; while the plug is out, what it said last."""
-        return (
-            status.describe(self.station)
-            | self.hardware.told()
-            | {"powered": self.powered, "totals": dict(self.counts())}
-        )
+        self.take(at.Tick())  # so that it tells of now
+        told = status.describe(self.station) | self.hardware.told()
+        if not self.powered:
+            told |= {"state": "OFF", "online": False, "screen": []}
+        return told | {"powered": self.powered, "totals": dict(self.counts())}

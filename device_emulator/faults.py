@@ -139,9 +139,14 @@ class FaultyLink:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    @property
+    def connections(self) -> int:
+        """How many there are now."""
+        return len(self._writers) // 2
+
     def cut(self) -> int:
         """Reset every connection; how many there were."""
-        found = len(self._writers) // 2
+        found = self.connections
         for writer in self._writers:
             writer.transport.abort()
         return found

@@ -68,6 +68,7 @@ class Fleet:
         self.stations: dict[Mac, Emulated] = {}
         self._platform: Platform | None = None
         self._storage: Storage | None = None
+        self._powered = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __getitem__(self, mac: str) -> Emulated:
@@ -110,6 +111,7 @@ class Fleet:
             self._group = group
             for station in self.stations.values():
                 station.power_on(contact_after=rng.randint(0, _SPREAD * len(self.stations)))
+            self._powered.set()
             log.info("fleet.started", stations=len(self.stations), platform=self.plan.url)
             waker = group.create_task(self._wake_at(stop))
             await self._engine.run(stop)
@@ -133,6 +135,7 @@ class Fleet:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.run(stop))
                 try:
+                    await self._powered.wait()
                     yield self
                 finally:
                     stop.set()

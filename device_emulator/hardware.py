@@ -4,6 +4,8 @@ from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from device_emulator.inputs import Levels
+
 _KEPT: Final = 20_000
 
 
@@ -30,6 +32,10 @@ class Hardware:
 
     rtc_skew: int = 0
     """By how many milliseconds the battery-backed clock is off."""
+    fire: bool = False
+    tampered: bool = False
+    open: set[int] = field(default_factory=set)
+    """Doors that stand open."""
     relays: dict[int, bool] = field(default_factory=dict)
     """Door -> held."""
     pulses: deque[PulseRecord] = field(default_factory=lambda: deque(maxlen=_KEPT))
@@ -37,6 +43,10 @@ class Hardware:
     no_network_until: int = 0
     dead_networks: frozenset[int] = frozenset({9})
     """Wi-Fi networks that nobody answers on."""
+
+    def levels(self) -> Levels:
+        """What a station reads when it powers up."""
+        return Levels(self.fire, self.tampered, frozenset(self.open))
 
     def told(self, last: int = 100) -> dict[str, Any]:
         """For `/state`, with the last pulses."""

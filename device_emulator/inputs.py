@@ -46,6 +46,16 @@ class Fire:
 
 
 @dataclass(frozen=True, slots=True)
+class Levels:
+    """What sensors and inputs read at power-up."""
+
+    fire: bool = False
+    tampered: bool = False
+    open: frozenset[int] = frozenset()
+    """Doors that stand open."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetMode:
     """Lockdown or evacuation ordered, or lifted."""
 
@@ -151,6 +161,7 @@ Input = (
     | Sensor
     | Tamper
     | Fire
+    | Levels
     | SetMode
     | Learn
     | Forget

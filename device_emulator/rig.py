@@ -91,7 +91,7 @@ class Rig:
         world.storage.snapshot(self.mac)
         for effect in first.effects:
             self.perform(effect)
-        self._post(self, self.life, at.Tick())
+        self._post(self, self.life, self.hardware.levels())
         self._turn()
 
     def power_off(self) -> None:

@@ -197,6 +197,14 @@ class Station(Parts):
         if pulse.cause == "cmd" and self.commands.actuated(done):
             self.panel.signal(Signal.OPENED, stay=pulse.ms)
 
+    def levels(self, read: at.Levels) -> None:
+        """The first look around after power-up."""
+        self.modes.fire(read.fire)
+        self.tamper(read.tampered)
+        for door in read.open:
+            if door in self.doors:
+                self.doors.found_open(door)
+
     def tamper(self, on: bool) -> None:
         """The casing."""
         if on != self.tampered:
@@ -233,6 +241,7 @@ _INPUTS: Final[dict[type[Any], Callable[[Station, Any], object]]] = {
     at.Sensor: lambda it, what: it.sensor(what.door, what.open),
     at.Tamper: lambda it, what: it.tamper(what.on),
     at.Fire: lambda it, what: it.modes.fire(what.on),
+    at.Levels: lambda it, what: it.levels(what),
     at.SetMode: lambda it, what: it.modes.order(what.mode),
     at.Learn: lambda it, what: it.access.learn(what.credential),
     at.Forget: lambda it, what: it.access.forget(what.kind, what.value),

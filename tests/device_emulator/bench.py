@@ -7,7 +7,7 @@ JSON, the relay an instrument that writes down every edge.
 import json
 import random
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from device_emulator import effects as fx
@@ -36,15 +36,28 @@ class Relay:
 
     on: bool = False
     since: int = 0
+    evacuation: bool = False
     spans: list[tuple[int, int]] = field(default_factory=list)
-    """(since, until) of every time it was held."""
+    """(since, until) of every time it was held for somebody."""
+    evacuations: list[tuple[int, int]] = field(default_factory=list)
+    """(since, until) of every time it was held, for a while at least, to let everybody out."""
 
-    def set(self, on: bool, now: int) -> None:
+    def set(self, on: bool, now: int, *, evacuation: bool = False) -> None:
         if on and not self.on:
-            self.on, self.since = True, now
+            self.on, self.since, self.evacuation = True, now, False
         elif not on and self.on:
             self.on = False
-            self.spans.append((self.since, now))
+            (self.evacuations if self.evacuation else self.spans).append((self.since, now))
+        self.evacuation = self.evacuation or evacuation
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A pulse, as the instrument saw it."""
+
+    boot: int
+    uptime: int
+    pulse: fx.Pulse
 
 
 class Bench:
@@ -63,10 +76,12 @@ class Bench:
         self.kept: Cells = {}
         self.relays = {door: Relay() for door in range(1, self.config.doors + 1)}
         self.pulses: list[tuple[int, fx.Pulse]] = []
+        self.seen: list[Seen] = []
         self.sent: list[fx.Publish] = []
         self.connects: list[fx.Connect] = []
         self.enrols = 0
         self.rtc_skew = 0
+        self.levels = at.Levels()
         self.cut_after: int | None = None
         """Pull the plug after this many durable steps: each batch of writes, each effect."""
         self.slow_flash = 0
@@ -89,6 +104,7 @@ class Bench:
             rng=random.Random(7),
         )
         self._run(self.station.power_on())
+        self._run(self.station.step(self.now, self.levels))
 
     def power_cycle(self, off_ms: int = 0) -> None:
         self._soon.clear()
@@ -114,6 +130,14 @@ class Bench:
     # --- inputs ---
 
     def do(self, what: at.Input) -> None:
+        match what:
+            case at.Fire(on):
+                self.levels = replace(self.levels, fire=on)
+            case at.Tamper(on):
+                self.levels = replace(self.levels, tampered=on)
+            case at.Sensor(is_open, door):
+                others = self.levels.open - {door}
+                self.levels = replace(self.levels, open=others | ({door} if is_open else set()))
         try:
             self._run(self.station.step(self.now, what))
         except PowerCut:
@@ -234,10 +258,11 @@ class Bench:
                 done = self.station.in_time(effect, self.now)
                 if done:
                     self.pulses.append((self.now, effect))
+                    self.seen.append(Seen(self.station.board.boot, self.uptime, effect))
                     self.relays[effect.door].set(True, self.now)
                 self._soon.append(at.Actuated(effect, done))
             case fx.Hold(door):
-                self.relays[door].set(True, self.now)
+                self.relays[door].set(True, self.now, evacuation=True)
             case fx.Release(door):
                 self.relays[door].set(False, self.now)
             case fx.SetClock(ms):
