@@ -83,7 +83,7 @@ async def _tell(settings: Settings, screens: str) -> None:
     await _online(screens)
     data = settings.data_dir
     http, broker = settings.http, settings.broker
-    print(f"\nAPI          {http.public_url}  (documentation: /docs)")
+    print(f"\nAPI          {http.public_url}  (described in /openapi.json)")
     if http.tls_port:
         print(f"             https://{http.host}:{http.tls_port}  (CA: {data / 'tls/ca.pem'})")
     for name, port in (("TCP", broker.port), ("TLS", broker.tls_port), ("WS", broker.ws_port)):
