@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Final, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -106,6 +106,10 @@ def load_object(payload: bytes) -> dict[str, Any]:
     return body
 
 
+# Made once: `json.dumps` with arguments of its own makes an encoder for every call.
+_encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 def canonical(body: Any) -> bytes:
     """JSON with sorted keys and no spaces, UTF-8: the same bytes for the same value.
 
@@ -113,7 +117,7 @@ def canonical(body: Any) -> bytes:
         BadMessage: nested more deeply than can be written. What could just be read may be.
     """
     try:
-        text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        text = _encode(body)
     except RecursionError:
         raise BadMessage("nested too deeply") from None
     return text.encode(errors="surrogatepass")
