@@ -172,7 +172,7 @@ def _rows(
             opening = event.type in kinds.OPENINGS and commands.get(event.cmd_id or "") != device
             row = reading.row(message, event, opening)
             held = rows.setdefault((device, event.seq), row)
-            if not reading.same(held, row):
+            if held is not row and not reading.same(held, row):
                 forged.add(device)
     return rows, forged
 
