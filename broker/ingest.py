@@ -56,6 +56,7 @@ class Queue:
         self.handled = 0
         self.moved = asyncio.Condition()
         self._received = MESSAGES.labels("in", name)
+        WAITING.labels(name).set_function(lambda: len(self))
         self._limit = settings.ingest_queue
         self._bytes = 0
         self._latest: dict[Mac, Heard] | None = {} if name == LATEST_WINS else None
@@ -161,7 +162,6 @@ class Inbox:
 
     async def _work(self, queue: Queue, stop: asyncio.Event) -> None:
         seconds = BATCH_SECONDS.labels(queue.name)
-        waiting = WAITING.labels(queue.name)
         linger = self._settings.heartbeat_linger
         first = self.queues.get(FIRST)
         while len(queue) or not stop.is_set():
@@ -170,7 +170,6 @@ class Inbox:
                 await first_of(stop, within=linger)
             queue.news.clear()
             while len(queue):
-                waiting.set(len(queue))
                 batch, acks = queue.take(self._settings.ingest_batch)
                 await self._comings.told(max(heard.epoch for heard in batch))
                 if first is not None and first is not queue:
@@ -183,6 +182,5 @@ class Inbox:
                     await queue.done(len(batch))
                 for source, packet_id in acks:
                     source.acknowledge(packet_id)
-            waiting.set(0)
             if stop.is_set():
                 return

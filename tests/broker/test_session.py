@@ -64,6 +64,17 @@ async def test_the_beginning_of_a_session_is_told_before_its_messages(lab: Lab) 
     assert [what for what, _ in lab.order] == ["up", "hello"]
 
 
+async def test_a_hello_is_handled_before_what_follows_it(lab: Lab) -> None:
+    lab.gates["hello"] = asyncio.Event()
+    wire = await lab.online()
+    await wire.send(*(publish(topics.up(MAC, name), b"x", qos=1) for name in ("hello", "evt")))
+    assert await wire.alive()
+    assert not lab.heard["evt"]
+    lab.gates["hello"].set()
+    await until(lambda: len(lab.order) == 3)
+    assert [what for what, _ in lab.order] == ["up", "hello", "evt"]
+
+
 async def test_heartbeats_are_coalesced_by_station(lab: Lab) -> None:
     lab.gates["hb"] = asyncio.Event()
     one, two = await lab.online(MAC), await lab.online(OTHER)
