@@ -96,9 +96,9 @@ async def settle(context: Context, settlements: Iterable[Settlement]) -> dict[st
     What does not fit its command, and what the command is past, changes nothing. Two
     statements and the audit. Call `told` after COMMIT.
     """
-    news: dict[str, Settlement] = {}
-    for settlement in settlements:  # the first word of a batch counts
-        news.setdefault(settlement.id, settlement)
+    news: dict[str, list[Settlement]] = {}
+    for settlement in settlements:
+        news.setdefault(settlement.id, []).append(settlement)
     if not news:
         return {}
     async with in_transaction():
@@ -108,7 +108,7 @@ async def settle(context: Context, settlements: Iterable[Settlement]) -> dict[st
             .order_by("id")
             .select_for_update(no_key=True)
         )
-        believed = [(row, news[row.id]) for row in rows if _moves(row, news[row.id])]
+        believed = [(row, new) for row in rows if (new := _first(row, news[row.id])) is not None]
         if not believed:
             return {}
         await sql.over(_SETTLE, _SETTLE_COLUMNS, [_values(new) for _, new in believed])
@@ -174,6 +174,11 @@ def _settlement(message: Heard, speaker: Speaker) -> Settlement:
         mac=message.mac,
         sess=result.sess,
     )
+
+
+def _first(command: OpenCommand, news: Sequence[Settlement]) -> Settlement | None:
+    """The first word of a batch counts, of those who may speak of this command."""
+    return next((one for one in news if _moves(command, one)), None)
 
 
 def _moves(command: OpenCommand, news: Settlement) -> bool:
