@@ -40,7 +40,7 @@ check: $(READY) ## style, types, import contracts, dead code, sizes, and that no
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/vulture
+	$(BIN)/python -m tests.support.dead_code
 	$(BIN)/python -m tests.support.sizes
 	$(BIN)/python -m foundation.make_migrations --check
 	$(BIN)/python -m foundation.wire_docs --check
@@ -54,8 +54,8 @@ docs: $(READY) ## make docs/wire.md, docs/asyncapi.yaml and openapi.json anew
 	$(BIN)/python -m foundation.wire_docs
 	$(BIN)/linli openapi
 
-migrations: $(READY) ## write down how the tables changed
-	$(BIN)/python -m foundation.make_migrations
+migrations: $(READY) ## write down how the tables changed (SQUASH=1: all anew, before a release)
+	$(BIN)/python -m foundation.make_migrations $(if $(SQUASH),--squash)
 
 bench: $(READY) peers ## figures, beside those of other brokers: build/bench.json
 	$(BIN)/python -m benchmarks

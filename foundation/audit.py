@@ -13,12 +13,20 @@ from tortoise.transactions import in_transaction
 
 from foundation.clock import Clock, utc_now
 from foundation.db import connection, is_postgres
+from foundation.errors import DomainError, Kind
 from foundation.models import AuditEvent
 from foundation.wire.base import canonical
 
 _LOCK = 0x6C696E6C69_01  # "linli", 1: one appender at a time on PostgreSQL
 PAGE = 1000
 """Lines read at once when the chain is checked."""
+
+
+class ChainBroken(DomainError):
+    """Somebody has changed what was written down, behind our back."""
+
+    kind, code, title = Kind.CONFLICT, "audit-broken", "The audit chain is broken"
+    title_zh = "审计链已被破坏"
 
 
 @dataclass(frozen=True, slots=True)

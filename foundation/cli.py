@@ -11,6 +11,7 @@ import typer.core
 from rich.console import Console
 from rich.table import Table
 
+from foundation import audit as audit_chain
 from foundation import migrate as migrations
 from foundation import settings_doc
 from foundation.commands import awaited, in_context, in_one_line, quiet
@@ -110,6 +111,19 @@ async def migrate(
         print(f"made {step}")
     if not made:
         print("The database is up to date.")
+
+
+@app.command()
+@awaited
+async def audit() -> None:
+    """Check the audit chain: that no line of it was changed or taken out."""
+    found = settings_doc.read()
+    quiet(found)
+    async with in_context(found, relay=False):
+        broken = await audit_chain.broken_at()
+    if broken is not None:
+        raise audit_chain.ChainBroken(f"line {broken} does not fit")
+    print("The audit chain is whole.")
 
 
 @app.command()

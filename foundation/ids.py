@@ -5,11 +5,6 @@ import time
 from typing import Final, NewType
 from uuid import UUID
 
-DeviceId = NewType("DeviceId", UUID)
-CommunityId = NewType("CommunityId", UUID)
-PlaceId = NewType("PlaceId", UUID)
-HouseId = NewType("HouseId", UUID)
-PersonId = NewType("PersonId", UUID)
 Mac = NewType("Mac", str)
 """12 lower-case hex digits; see `foundation.wire.topics.mac12`."""
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from foundation import cli, db, migrate, serve
+from foundation import audit, cli, db, migrate, serve
 from foundation.settings import Database
+from tests.foundation.test_audit import disarm
 from tests.support import commands
 from tests.support import database as databases
 from tests.support.commands import environment, linli
@@ -71,6 +72,19 @@ async def test_a_taken_port(tmp_path: Path, tmp_path_factory: pytest.TempPathFac
         line = await one_line("serve", env=environment(tmp_path, database, **{name: port}))
     assert name in line
     assert port in line
+
+
+async def test_the_audit_chain_is_checked(database: Database, tmp_path: Path):
+    async with db.opened(database):
+        for n in range(3):
+            await audit.append(actor="platform", action="test.done", object="thing/1", n=n)
+    env = environment(tmp_path, database)
+    done = await asyncio.to_thread(linli, "audit", env=env)
+    assert (done.returncode, done.stdout) == (0, "The audit chain is whole.\n")
+    async with db.opened(database):
+        await disarm()
+        await db.connection().execute_query("UPDATE audit_event SET actor = 'x' WHERE seq = 2")
+    assert "line 2 does not fit" in await one_line("audit", env=env)
 
 
 async def test_serve_until_sigterm_and_only_once(

@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 from pydantic import SecretStr
 
-from foundation import db, migrate
+from foundation import migrate
 from foundation.settings import Database
 
 _templates: dict[str, str] = {}
@@ -54,8 +54,5 @@ async def postgres(server: str, *, empty: bool = False) -> AsyncIterator[Databas
 
 
 async def _migrated(database: Database) -> None:
-    if await migrate.differences():
-        async with db.opened(database) as context:
-            await context.generate_schemas()
-        return
+    assert await migrate.differences() == [], "models and migrations differ: `make migrations`"
     await migrate.upgrade(database)
