@@ -20,12 +20,16 @@ from foundation.wire.topics import mac12
 app = typer.Typer(add_completion=False)
 
 _CHAOS_SECONDS = 24 * 3600
+_COUNT = 3
 
 
 @app.command()
 def emulate(
     *,
-    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many stations.")] = 3,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="How many stations. [default: 3, or those of --mac]"),
+    ] = None,
     mac: Annotated[
         list[str] | None, typer.Option(help="A station with this MAC; may be repeated.")
     ] = None,
@@ -58,7 +62,7 @@ def emulate(
     plan = Plan(
         url=url,
         ca=ca or (own if own.exists() else None),
-        count=max(count, len(mac or ())),
+        count=count or len(mac or ()) or _COUNT,
         macs=[mac12(text) for text in mac or ()],
         path=data / "emulator.sqlite3",
         seed=seed,

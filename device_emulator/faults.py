@@ -8,6 +8,8 @@ station at a given second.
 import asyncio
 import json
 import random
+import socket
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ from foundation.errors import DomainError, Kind
 from foundation.ids import Mac
 
 _CHUNK: Final = 64 * 1024
+_RESET: Final = struct.pack("ii", 1, 0)
+"""Linger for no time at all: the close is a reset."""
 
 
 class BadScript(DomainError):
@@ -134,10 +138,10 @@ class FaultyLink:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        self.thaw()
         self.cut()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     @property
     def connections(self) -> int:
@@ -148,6 +152,9 @@ class FaultyLink:
         """Reset every connection; how many there were."""
         found = self.connections
         for writer in self._writers:
+            line = writer.get_extra_info("socket")
+            if line is not None:
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             writer.transport.abort()
         return found
 
