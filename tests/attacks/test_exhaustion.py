@@ -13,7 +13,7 @@ async def test_a_packet_of_20_megabytes_is_refused(target: Target, dial: Dial) -
 
     taken = await harmed(target, lambda: any(target.ingested(target.thief)))
     assert taken is target.vulnerable
-    assert thief.closed is not target.vulnerable
+    assert await saved(target, lambda: thief.closed) is not target.vulnerable
 
 
 async def test_a_station_that_stops_reading_is_cut_off(target: Target, dial: Dial) -> None:
@@ -32,13 +32,13 @@ async def test_a_station_that_stops_reading_is_cut_off(target: Target, dial: Dia
 
 
 async def test_a_flood_is_not_taken_in_at_once(target: Target, dial: Dial) -> None:
-    """A14: there is no rate limit."""
+    """A14: there is no rate limit. Ours takes 500 in ten seconds, and reads no more till then."""
     thief = await target.thief.online(await dial())
-    flood = publish(target.thief.up("hb"), b"flood")
+    flood = publish(target.thief.up("evt"), b"flood")
     await thief.send(*[flood] * 5000)
 
-    all_in = await harmed(target, lambda: len(target.ingested(target.thief)) == 5000)
-    assert all_in is target.vulnerable
+    taken = await harmed(target, lambda: len(target.ingested(target.thief)) > 2000)
+    assert taken is target.vulnerable
 
 
 MALFORMED = {
