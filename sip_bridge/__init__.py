@@ -1,1 +1,4 @@
-"""Calls: the visitor rings, residents answer, a telephone as last resort. Comes with *The visitor rings*."""
+"""Calls: the visitor rings, residents answer, a telephone as last resort.
+
+Comes with *The visitor rings*.
+"""
