@@ -1,6 +1,5 @@
 """The `linli` command. Rooms add theirs by entry points, loaded only when they are called."""
 
-import os
 import platform
 import sys
 from importlib.metadata import EntryPoint, entry_points, version
@@ -164,7 +163,7 @@ def main() -> None:
         sys.stdout.flush()
         sys.exit(2)
     except KeyboardInterrupt:
-        os._exit(130)
+        sys.exit(130)
 
 
 if __name__ == "__main__":
