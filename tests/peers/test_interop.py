@@ -8,7 +8,9 @@ import pytest
 
 from tests.attacks.ours import BROKER, OurTarget, our_target
 from tests.attacks.raw import publish, wires
-from tests.peers.mqtt_clients import REFUSED, Account, Aiomqtt, Door, Got, Mosquitto, Paho, Peer
+from tests.peers.mosquitto import Mosquitto
+from tests.peers.mqtt_peer import REFUSED, Account, Door, Got, Peer
+from tests.peers.paho_clients import Aiomqtt, Paho
 from tests.support.until import until
 
 CONSOLE = Account("console", "right")
