@@ -10,6 +10,7 @@ from pathlib import Path
 import uvloop
 
 from benchmarks import document, scenarios, sustained
+from benchmarks.process import Died
 from benchmarks.report import OURS, Row, compared, machine, show, write
 from benchmarks.targets import NAMES
 from foundation import log
@@ -56,7 +57,13 @@ async def _measured(only: Sequence[str], targets: Sequence[str], quick: bool) ->
         for name in targets:
             began = time.perf_counter()
             print(f"{scenario} on {name} ...", end=" ", flush=True)
-            found = await SCENARIOS[scenario](name, quick)
+            try:
+                found = await SCENARIOS[scenario](name, quick)
+            except Died as error:
+                if name == OURS:
+                    raise
+                print(f"did not finish: {error}", flush=True)
+                continue
             print(f"{time.perf_counter() - began:.0f} s", flush=True)
             if name == OURS:
                 ours = found
