@@ -1,7 +1,8 @@
 """`make migrations`: writes down how the tables changed. For developers, in a checkout.
 
 `--check` says what is missing and writes nothing. `--squash` writes every package's first step
-anew, for as long as no version was released; a database made before that is useless then.
+anew in place of all that were written here, for as long as no version was released; a database
+made before that is useless then. Steps written by hand (raw SQL) stay.
 """
 
 import argparse
@@ -36,14 +37,21 @@ class _Writer(MigrationWriter):
 async def write(*, squash: bool = False) -> list[Path]:
     """Write what is missing; return the new files, in no particular order."""
     if squash:
-        for app in db.apps().values():
-            (Path(db.package_path(app["migrations"])[0]) / f"{FIRST}.py").unlink(missing_ok=True)
+        _forget()
     async with TortoiseContext() as context:
         await context.init(config=db.config(Database()), init_connections=False)
         models = cast(Apps, context.apps)  # init made it
         detector = _FirstSteps if squash else MigrationAutodetector
         changes = await detector(models, db.apps()).changes()
     return [_Writer(**vars(change)).write() for change in changes]
+
+
+def _forget() -> None:
+    """Remove the steps that were written here."""
+    for app in db.apps().values():
+        folder = Path(db.package_path(app["migrations"])[0])
+        for made in (*folder.glob(f"{FIRST}.py"), *folder.glob("[0-9]*_auto_*.py")):
+            made.unlink()
 
 
 class _FirstSteps(MigrationAutodetector):
