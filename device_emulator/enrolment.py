@@ -1,5 +1,6 @@
 """REG/1 over HTTPS: asks what the station wants asked; what answers mean is for `registrar`."""
 
+import asyncio
 import ssl
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,7 +14,8 @@ from foundation.errors import DomainError, Kind
 from foundation.wire.enroll import EnrollAnswer, EnrollRequest, TimeAnswer, Wire
 
 _TIMEOUT: Final = httpx.Timeout(10.0)
-_LIMITS: Final = httpx.Limits(max_connections=20, max_keepalive_connections=20)
+_AT_ONCE: Final = 8
+_LIMITS: Final = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=_AT_ONCE)
 
 Answer = TypeVar("Answer", bound=Wire)
 
@@ -52,6 +54,8 @@ class Platform:
         self._http = httpx.AsyncClient(
             base_url=url, verify=context, timeout=_TIMEOUT, limits=_LIMITS
         )
+        # The pool looks at all connections and all that wait each time a request ends: few do.
+        self._gate = asyncio.Semaphore(_AT_ONCE)
 
     async def __aenter__(self) -> Self:
         return self
@@ -83,7 +87,8 @@ class Platform:
         params: dict[str, str] | None = None,
     ) -> Answer | ContactFailed:
         try:
-            answer = await self._http.request(method, path, json=json, params=params)
+            async with self._gate:
+                answer = await self._http.request(method, path, json=json, params=params)
         except httpx.HTTPError:
             return ContactFailed()
         if answer.status_code != httpx.codes.OK:

@@ -69,7 +69,9 @@ class Station(Parts):
 
     def beat(self) -> None:
         """The time for a heartbeat has come."""
-        self.uplink.beat(reports.heartbeat(self.board, self.doors, self.uplink, self.journal))
+        self.uplink.beat(
+            reports.heartbeat(self.board, self.doors, self.registrar, self.uplink, self.journal)
+        )
 
     def connect(self) -> None:
         """The time to connect has come."""
@@ -223,9 +225,7 @@ _TIMERS: Final[dict[str, Callable[[Station, str], object]]] = {
     JOURNAL: lambda it, _: it.journal.expired(),
     ENROL: lambda it, _: it.registrar.expired(),
     CONNECT: lambda it, _: it.connect(),
-    HEARTBEAT: lambda it, _: it.uplink.beat(
-        reports.heartbeat(it.board, it.doors, it.uplink, it.journal)
-    ),
+    HEARTBEAT: lambda it, _: it.beat(),
     RESEND: lambda it, _: it.uplink.resend(),
     STEADY: lambda it, _: it.uplink.steady(),
     TRIAL: lambda it, _: it.menu.give_up(),
