@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 from business_api import health_api, openapi, problems
 from business_api.accounts import router as accounts
 from business_api.accounts.authentication import Sessions
-from business_api.devices import acts, codes, device_api, doors, live, records
+from business_api.devices import acts, alarms, codes, device_api, doors, live, records
 from business_api.devices import router as stations
 from business_api.middleware import BodyLimit, Edge
 from business_api.places import router as places
@@ -23,6 +23,7 @@ V1: Final[tuple[APIRouter, ...]] = (
     residents.router,
     stations.router,
     acts.router,
+    alarms.router,
     codes.router,
     doors.router,
     records.router,

@@ -100,6 +100,23 @@ class StationOut(Out):
     version: int
 
 
+class AlarmOut(Out):
+    """Something wrong with a station now.
+
+    `station_cloned`: two boxes seem to use its keys; it is quarantined until somebody resumes
+    or replaces it. `mac_conflict`: another box enrols with its MAC; the station goes on.
+    `station_id` is null when the station was given up since.
+    """
+
+    kind: str
+    station_id: UUID | None
+    station_name: str
+    mac: str
+    detail: str
+    message: str
+    since: datetime
+
+
 class ComparisonOut(Out):
     """The six digits that the screen shows too; null unless they have to be compared now."""
 

@@ -6,19 +6,18 @@ sign (`quarantine`). Two boxes of one MAC with different keys are a conflict: re
 the registered one is left alone.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from time import monotonic
 from typing import Final
+from uuid import UUID
 
 from device_registry.devices.models import Device
-from device_registry.devices.rates import Rate
 from foundation import conditions
-from foundation.ids import Mac
 from foundation.runner import Context
 
 CLONED: Final = "station_cloned"
 MAC_CONFLICT: Final = "mac_conflict"
+_PREFIX: Final = "device/"
 
 
 def boot_went_back(known: int, said: int) -> bool:
@@ -60,22 +59,6 @@ def enrolled_behind(
     return fresh and made_at > since.timestamp() + 2 * allowed
 
 
-class Takeovers:
-    """Counts how often one station's session is taken over by another connection of it.
-
-    Args:
-        limit: so many a minute are a bad network; one more is two boxes.
-        now: seconds, monotonic.
-    """
-
-    def __init__(self, limit: int, *, now: Callable[[], float] = monotonic) -> None:
-        self._rate = Rate(limit, now=now)
-
-    def too_many(self, mac: Mac) -> bool:
-        """Count one take-over; True when it is one too many within a minute."""
-        return not self._rate.hit(mac)
-
-
 async def cloned(context: Context, device: Device, why: str) -> None:
     """Report that `device` looks cloned."""
     await conditions.report(
@@ -104,5 +87,45 @@ async def settled(context: Context, mac: str) -> None:
         await conditions.clear(kind, _subject(mac), clock=context.clock)
 
 
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something wrong with a station now; the station is None when it was given up since."""
+
+    kind: str
+    mac: str
+    detail: str
+    since: datetime
+    device_id: UUID | None
+    device_name: str
+
+
+async def current(community_id: UUID) -> list[Alarm]:
+    """The alarms of a community's stations, newest first. Two statements."""
+    wrong = [
+        (condition, condition.subject.removeprefix(_PREFIX))
+        for condition in await conditions.current(community_id)
+        if condition.kind in (CLONED, MAC_CONFLICT)
+    ]
+    if not wrong:
+        return []
+    devices = {
+        device.last_mac: device
+        for device in await Device.filter(
+            community_id=community_id, mac__in=[mac for _, mac in wrong]
+        )
+    }
+    return [
+        Alarm(
+            kind=condition.kind,
+            mac=mac,
+            detail=condition.detail,
+            since=condition.since,
+            device_id=devices[mac].id if mac in devices else None,
+            device_name=devices[mac].name if mac in devices else "",
+        )
+        for condition, mac in wrong
+    ]
+
+
 def _subject(mac: str) -> str:
-    return f"device/{mac}"
+    return f"{_PREFIX}{mac}"
