@@ -6,13 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_registry.devices.alarms import (
-    Takeovers,
     boot_went_back,
     enrolled_behind,
     journal_went_back,
 )
 from device_registry.devices.rates import Rate
-from foundation.ids import Mac
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SKEW = timedelta(seconds=120)
@@ -61,19 +59,6 @@ def test_no_replay_of_an_honest_box_is_taken_for_a_clone(
     at = since + timedelta(seconds=replayed)
     stamped = made.timestamp() + clock_error
     assert not enrolled_behind(7, since, 6, stamped, now=at, skew=SKEW)
-
-
-def test_one_takeover_too_many() -> None:
-    now = 0.0
-    takeovers = Takeovers(3, now=lambda: now)
-    mac = Mac("00aabbccddee")
-    for _ in range(3):
-        assert not takeovers.too_many(mac)
-        now += 15
-    assert takeovers.too_many(mac)
-    assert not takeovers.too_many(Mac("00aabbccddef"))
-    now += 31
-    assert not takeovers.too_many(mac)
 
 
 @given(
