@@ -14,10 +14,18 @@ from device_registry.devices.states import CommandState
 from foundation import audit
 from foundation.ids import Mac
 from foundation.runner import Context
+from foundation.security import same
 from foundation.wire.command import By, Command
+from foundation.wire.hello import uptime_proof
 
 NO_KEY: Final = "no_key"
 """Code of OFFLINE: connected, but with a secret that is over; it must log in anew."""
+
+NO_UPTIME: Final = "no_uptime"
+"""Code of OFFLINE: connected, but for too long without a proven word of its uptime."""
+
+_EXACT: Final = timedelta(hours=1)
+"""In which two cheap clocks (100 ppm) drift less than half a second apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ async def issue(context: Context, opening: Opening, command_id: str) -> Ready:
 
 _NUMBER: Final = """
 UPDATE registry_device_session SET ctr = ctr + 1 WHERE mac = ? AND online AND sess <> ''
-RETURNING sess, ctr, up_ms, heard_at, secret_ver
+RETURNING sess, ctr, up_ms, heard_at, secret_ver, heartbeat, hello_up_ms, hello_at
 """
 
 
@@ -77,7 +85,10 @@ async def _numbered(context: Context, command: OpenCommand, device: Device) -> R
     command.sess, command.ctr = session["sess"], session["ctr"]
     # The station's own uptime at the deadline (R4). `heard_at` is when its word arrived, so
     # the way it travelled makes this early, never late; so does a clock of ours set back.
-    heard_at = sql.when(session["heard_at"]) or command.at
+    up_ms, heard_at = _uptime(session, keys.up, Mac(command.mac), command.at)
+    if command.at - heard_at > _EXACT:
+        command.state, command.code = CommandState.OFFLINE, NO_UPTIME
+        return Ready(command)
     ahead = max(command.at - heard_at, timedelta()) + (command.deadline - command.at)
     message = Command(
         id=command.id,
@@ -85,7 +96,7 @@ async def _numbered(context: Context, command: OpenCommand, device: Device) -> R
         hold=context.settings.devices.hold,
         sess=command.sess,
         ctr=command.ctr,
-        exp_up=min(session["up_ms"] + int(ahead / timedelta(milliseconds=1)), 2**53),
+        exp_up=min(up_ms + int(ahead / timedelta(milliseconds=1)), 2**53),
         by=By(
             t="admin" if command.by_kind == "admin" else "resident",
             ref=str(command.by_id),
@@ -93,6 +104,19 @@ async def _numbered(context: Context, command: OpenCommand, device: Device) -> R
         ),
     )
     return Ready(command, message.sign(keys.cmd, Mac(command.mac)))
+
+
+def _uptime(session: sql.Row, key: bytes, mac: Mac, now: datetime) -> tuple[int, datetime]:
+    """The newest uptime that the station proved, and when we heard it.
+
+    Looked at here, and not for every heartbeat, of which few are followed by a command.
+    Who sits on the line could otherwise name a later uptime, and hold a command back as long.
+    """
+    beat = sql.unpacked(session["heartbeat"]) or {}
+    said = uptime_proof(key, mac, session["sess"], session["up_ms"])
+    if same(beat.get("proof") or "", said):
+        return session["up_ms"], sql.when(session["heard_at"]) or now
+    return session["hello_up_ms"] or 0, sql.when(session["hello_at"]) or now
 
 
 def _row(

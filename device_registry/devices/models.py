@@ -42,7 +42,10 @@ class Device(Model):
     fw = fields.CharField(max_length=32, default="")
     public_keys = fields.CharField(max_length=128, default="")
     nonce = fields.CharField(max_length=32, default="")
-    """The enrolment nonce behind the comparison number, while `confirm`."""
+    """Ours behind the comparison number, while `confirm`; chosen once the box was bound."""
+    commitment = fields.CharField(max_length=64, default="")
+    """What the box bound itself to before it knew ours: the hash of what it `revealed` then."""
+    revealed = fields.CharField(max_length=32, default="")
     comm_code = fields.CharField(max_length=16)
     reader_number = fields.CharField(max_length=32, null=True)
     secret = fields.BinaryField(null=True)
@@ -130,6 +133,9 @@ class DeviceSession(Model):
     sess = fields.CharField(max_length=32, default="")
     up_ms = fields.BigIntField(default=0)
     heard_at = fields.DatetimeField(null=True)
+    hello_up_ms = fields.BigIntField(null=True)
+    hello_at = fields.DatetimeField(null=True)
+    """The uptime that the hello said, which is signed, and when it was heard."""
     ctr = fields.BigIntField(default=0)
     boot = fields.BigIntField(default=0)
     secret_ver = fields.IntField(default=0)

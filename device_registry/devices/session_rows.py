@@ -52,9 +52,10 @@ _CHANGED_COLUMNS: Final = {
 _HELLO: Final = """
 INSERT INTO registry_device_session AS s
     (mac, epoch, online, since, reason, address,
-     sess, up_ms, heard_at, ctr, boot, secret_ver, evt_first, fw, hello)
-SELECT v.mac, v.epoch, true, v.at, '', '',
-    v.sess, v.up_ms, v.at, 0, v.boot, v.secret_ver, v.evt_first, v.fw, v.hello
+     sess, up_ms, heard_at, hello_up_ms, hello_at,
+     ctr, boot, secret_ver, evt_first, fw, hello)
+SELECT v.mac, v.epoch, true, v.at, '', '', v.sess, v.up_ms, v.at, v.up_ms, v.at,
+    0, v.boot, v.secret_ver, v.evt_first, v.fw, v.hello
 FROM {v} WHERE true ORDER BY v.mac
 ON CONFLICT (mac) DO UPDATE SET
     epoch = excluded.epoch,
@@ -67,6 +68,8 @@ ON CONFLICT (mac) DO UPDATE SET
         THEN s.up_ms ELSE excluded.up_ms END,
     heard_at = CASE WHEN excluded.sess = s.sess AND s.up_ms > excluded.up_ms
         THEN s.heard_at ELSE excluded.heard_at END,
+    hello_up_ms = excluded.hello_up_ms,
+    hello_at = excluded.hello_at,
     sess = excluded.sess,
     boot = excluded.boot,
     secret_ver = excluded.secret_ver,

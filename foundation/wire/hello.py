@@ -1,9 +1,12 @@
 """How a station says that it is here, and how it is."""
 
-from typing import Annotated, ClassVar
+import hashlib
+import hmac
+from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from foundation.ids import Mac
 from foundation.wire.base import Message, Route, Signed
 
 Session = Annotated[
@@ -55,7 +58,11 @@ class Hello(Signed):
 
 
 class Heartbeat(Message):
-    """Station to platform every 30 s, `up/s/hb`, QoS 0."""
+    """Station to platform every 30 s, `up/s/hb`, QoS 0.
+
+    Not signed but for its uptime, by `proof`: HMAC-SHA256(K_up, "v1|{mac12}|hb|{sess}|{up_ms}")
+    in hex. Deadlines of commands are told in it, so one that is not proven is not believed.
+    """
 
     ROUTE: ClassVar = Route("hb", "up", qos=0)
 
@@ -70,6 +77,17 @@ class Heartbeat(Message):
     tmp: float | None = Field(None, ge=-60, le=150, description="degrees Celsius")
     clk_ms: int | None = Field(None, description="offset of its clock, milliseconds")
     ads_playing: str | None = Field(None, max_length=64, description="advertisement on screen")
+    proof: str | None = Field(None, max_length=64, description="of `sess` and `up_ms`; see above")
+
+    def proven(self, key: bytes, station: Mac) -> Self:
+        """The same with its proof."""
+        return self.model_copy(update={"proof": uptime_proof(key, station, self.sess, self.up_ms)})
+
+
+def uptime_proof(key: bytes, station: Mac, sess: str, up_ms: int) -> str:
+    """See `Heartbeat`."""
+    text = f"v1|{station}|{Heartbeat.ROUTE.name}|{sess}|{up_ms}".encode()
+    return hmac.digest(key, text, hashlib.sha256).hex()
 
 
 class Will(Message):

@@ -130,7 +130,7 @@ class Station:
 
     def heartbeat(self, **fields: Any) -> bytes:
         facts = {"sess": self.sess, "up_ms": self.up_ms}
-        return Heartbeat.model_validate(facts | fields).dump()
+        return Heartbeat.model_validate(facts | fields).proven(self.keys.up, self.mac).dump()
 
     def will(self) -> bytes:
         return Will(sess=self.sess).dump()

@@ -7,6 +7,7 @@ import pytest
 from foundation import wire_docs
 from foundation.wire import enroll, keys, topics
 from foundation.wire.base import BadSignature, Message, Signed
+from foundation.wire.hello import uptime_proof
 from tests.wire import vectors
 from tests.wire.vectors import GOLDEN, KEYS, MAC, MESSAGES, key_of, payload
 
@@ -90,6 +91,18 @@ def test_what_a_newer_peer_adds_is_signed_and_ignored(message: Signed):
     assert type(message).verify(raw, key_of(message), MAC)
     with pytest.raises(BadSignature):
         type(message).verify(raw.replace(b"future", b"past!!"), key_of(message), MAC)
+
+
+def test_the_proof_of_a_heartbeat_is_for_one_station_session_and_uptime():
+    body = json.loads(golden("hb")["payload"])
+    once = (MAC, body["sess"], body["up_ms"])
+    assert uptime_proof(KEYS.up, *once) == body["proof"]
+    for other in [
+        (topics.mac12("02:00:00:00:00:01"), *once[1:]),
+        (MAC, "0" * 32, body["up_ms"]),
+        (MAC, body["sess"], body["up_ms"] + 1),
+    ]:
+        assert uptime_proof(KEYS.up, *other) != body["proof"]
 
 
 def test_a_password_once_made_is_still_right():

@@ -51,7 +51,7 @@ MESSAGES: tuple[Message, ...] = (
     Heartbeat(
         sess=SESS, up_ms=42_345, acl=(4, 5, "0123456789abcdef"), door=("closed", "open"),
         rssi=-61, mem=123_456, tmp=21.5, clk_ms=-250, ads_playing="春节",
-    ),
+    ).proven(KEYS.up, MAC),
     Will(sess=SESS),
     EventBatch(events=(EVENT, Event(seq=8, boot=3, ts=0, type="tamper")), prev=6),
     EventAck(upto=8),
