@@ -66,7 +66,17 @@ def _chosen(names: Sequence[str]) -> list[EntryPoint]:
     if unknown:
         there = ", ".join(entry.name for entry in every)
         raise CannotServe(f"no such service: {', '.join(sorted(unknown))} (there are: {there})")
-    return [entry for entry in every if not names or entry.name in names]
+    chosen = [entry for entry in every if not names or entry.name in names]
+    missing = [entry.name for entry in every[: every.index(chosen[-1])] if _lacks(entry, chosen)]
+    if missing:
+        last = chosen[-1].name
+        raise CannotServe(f"{last} needs in its process: {', '.join(missing)}")
+    return chosen
+
+
+def _lacks(entry: EntryPoint, chosen: Sequence[EntryPoint]) -> bool:
+    """Whether others stand on `entry` and it is not there: stations are in one process alone."""
+    return entry.name in FIRST and entry not in chosen
 
 
 async def _serve(settings: Settings, chosen: Sequence[EntryPoint]) -> None:

@@ -107,11 +107,14 @@ async def test_serve_until_sigterm_and_only_once(
 
 async def test_services_by_name(tmp_path: Path):
     env = environment(tmp_path)
-    unknown, alone = await asyncio.gather(
-        one_line("serve", "brokr", env=env), one_line("serve", "api", env=env)
+    unknown, alone, first = await asyncio.gather(
+        one_line("serve", "brokr", env=env),
+        one_line("serve", "broker", "registry", env=env),
+        one_line("serve", "api", env=env),
     )
     assert "no such service: brokr (there are: broker, registry, api)" in unknown
     assert "on SQLite all services run in one process" in alone
+    assert "api needs in its process: broker, registry" in first
 
 
 def test_services_start_in_the_order_they_stand_on_each_other():
