@@ -83,15 +83,6 @@ async def _admin(actor: CurrentActor) -> Actor:
 AdminActor = Annotated[Actor, Depends(_admin)]
 
 
-async def _resident(actor: CurrentActor) -> Actor:
-    if actor.kind is not AccountKind.RESIDENT:
-        raise NotAllowed
-    return actor
-
-
-ResidentActor = Annotated[Actor, Depends(_resident)]
-
-
 def client_address(connection: HTTPConnection) -> str:
     """The caller's IP address, for audit and limits.
 

@@ -27,6 +27,9 @@ build
 # Fields that leave the process: problem documents, answers, rows.
 pointer, instance, building_name, confirmed_wipe_at, at_ms
 
+# A flag of MQTT that a reader of packets keeps and nobody acts on.
+dup
+
 # Read by name: how long the emulator waits in each state.
 t_ads, t_dial, t_pin, t_admin, t_settings, t_message, t_connecting
 
