@@ -25,7 +25,7 @@ on_connect, on_message, on_subscribe, on_disconnect
 build
 
 # Fields that leave the process: problem documents, answers, rows.
-pointer, instance, building_name, confirmed_wipe_at, at_ms
+pointer, instance, building_name, confirmed_wipe_at, at_ms, dup
 
 # A flag of MQTT that a reader of packets keeps and nobody acts on.
 dup
@@ -37,4 +37,4 @@ t_ads, t_dial, t_pin, t_admin, t_settings, t_message, t_connecting
 FaultyLink, thaw, weather, __call__
 
 # The ground for the rooms that come: work later or elsewhere, and words to the outside world.
-enqueue, Worker, Dispatcher, dead, revive
+enqueue, Worker, Dispatcher, dead, revive, ResidentActor
