@@ -100,6 +100,13 @@ class Fleet:
             else None,
         }
 
+    async def settled(self, within: float) -> dict[str, Any]:
+        """Wait until every event is acknowledged, `within` seconds at most."""
+        until = time.perf_counter() + within
+        while any(station.waits for station in self.ready) and time.perf_counter() < until:
+            await asyncio.sleep(0.05)
+        return {"all": not any(station.waits for station in self.ready)}
+
     async def _paced(
         self, act: Callable[[Station], None], rate: float, seconds: float
     ) -> tuple[int, float]:

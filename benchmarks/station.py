@@ -39,6 +39,11 @@ class Station:
         self._connection: mqtt.Connection | None = None
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
+    @property
+    def waits(self) -> bool:
+        """Whether an event of it is not acknowledged."""
+        return bool(self._sent_at)
+
     async def connect(self, host: str, port: int) -> None:
         """CONNECT with a fresh one-time password, SUBSCRIBE, hello; returns at its PUBACK.
 
