@@ -13,13 +13,13 @@ from broker import codec, forms
 from broker.accounts import Accounts
 from broker.authority import Device, Platform, ServiceAccount
 from broker.lane import Lane
-from broker.limits import Recent
 from broker.logins import Logins
 from broker.pending import Pending
 from broker.refusals import BLAMELESS, Reason, Refusal
 from broker.streams import streams
 from foundation.clock import Clock
 from foundation.ids import Mac
+from foundation.rates import Rate
 from foundation.settings import Broker
 from foundation.wake import first_of
 
@@ -94,7 +94,7 @@ class Gate:
         self._lane = lane
         self._open_lane = open_lane
         self._judges = judges
-        self._refused = Recent(settings.refused_rate, keys=2000)
+        self._refused = Rate(settings.refused_rate, keys=2000)
         self._clients = 0
         self._group: asyncio.TaskGroup | None = None
         self.running = asyncio.Event()
@@ -111,7 +111,7 @@ class Gate:
             while not stop.is_set():
                 await first_of(stop, within=_FORGET)
                 self._judges.logins.forget(self._clock())
-                self._refused.forget(self._lane.time())
+                self._refused.sweep(self._lane.time())
             self.pending.clear()
             await self._open_lane.close()
 

@@ -11,13 +11,13 @@ from prometheus_client import Counter, Gauge
 from broker.authority import Device
 from broker.codec import Connect
 from broker.ingest import Queue
-from broker.limits import Recent
 from broker.presence import Comings
 from broker.session import Mirror, Session
 from broker.terms import WINDOW, End, Rules
 from device_registry.link import Heard, SessionChange
 from foundation.clock import Clock
 from foundation.ids import Mac
+from foundation.rates import Rate
 from foundation.settings import Settings
 from foundation.wake import first_of
 from foundation.wire import topics
@@ -68,7 +68,7 @@ class Lane:
         self._cloned = cloned
         self._sessions: dict[Mac, Session] = {}
         self._epoch = time.time_ns() // 1000  # below 2**53, so that JavaScript can hold it
-        self._takeovers = Recent(settings.devices.takeover_limit + 1)
+        self._takeovers = Rate(settings.devices.takeover_limit + 1, keys=20_000)
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -156,7 +156,7 @@ class Lane:
                     session.end(End.TIMEOUT)
                 elif rounds % WINDOW == 0:
                     session.new_window()
-            self._takeovers.forget(now)
+            self._takeovers.sweep(now)
 
     def stop_reading(self) -> None:
         """Take nothing more from stations; what was taken can still be acknowledged."""

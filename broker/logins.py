@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Final
 
 from broker.authority import Device
-from broker.limits import Recent
 from broker.refusals import Reason, Refusal
 from device_registry.devices.logins import Login
 from foundation.ids import Mac
+from foundation.rates import Rate
 from foundation.settings import Broker
 from foundation.wire.keys import password_is_right, read_password
 
@@ -30,8 +30,8 @@ class Logins:
         self._skew = settings.clock_skew.total_seconds()
         self._remember = 2 * self._skew + 60
         self._nonces: dict[Mac, dict[str, float]] = {}
-        self._connects = Recent(settings.connect_rate)
-        self._ends = Recent(settings.flap_limit)
+        self._connects = Rate(settings.connect_rate, keys=20_000)
+        self._ends = Rate(settings.flap_limit, keys=20_000)
         self._ban = settings.flap_ban.total_seconds()
         self._banned: dict[Mac, float] = {}
 
@@ -92,10 +92,7 @@ class Logins:
         seen[nonce] = at + self._remember
         if self._banned.get(mac, 0.0) > at:
             return Reason.BANNED
-        if self._connects.full(mac, at):
-            return Reason.RATE
-        self._connects.add(mac, at)
-        return None
+        return None if self._connects.hit(mac, at) else Reason.RATE
 
     def ended(self, mac: Mac, now: datetime) -> bool:
         """Count the end of a session; True when the station is banned for it from now on."""
@@ -108,8 +105,8 @@ class Logins:
     def forget(self, now: datetime) -> None:
         """Drop what no longer matters. Call it now and then."""
         at = now.timestamp()
-        self._connects.forget(at)
-        self._ends.forget(at)
+        self._connects.sweep(at)
+        self._ends.sweep(at)
         self._banned = {mac: until for mac, until in self._banned.items() if until > at}
         for mac in [
             mac for mac, seen in self._nonces.items() if max(seen.values(), default=0) < at

@@ -1,7 +1,9 @@
 """How often one caller may ask, in bounded memory.
 
 The generic cell rate algorithm keeps a single time a key: when the caller's allowance will
-be whole again. Counts are those of this process; with several API processes each allows
+be whole again. It is not the window of `foundation.rates`: who has used up a burst gets one
+request back after another, not all a minute later, and hundreds a minute cost no more memory
+than one. Counts are those of this process; with several API processes each allows
 the rate, which bounds the work of each, and that is what the limit is for.
 """
 

@@ -20,9 +20,9 @@ from tortoise.transactions import in_transaction
 
 from business_api.accounts import passwords, sessions
 from business_api.accounts.models import Account, LoginFailure
-from device_registry.devices.enrolment import network
 from foundation import audit
 from foundation.errors import DomainError, Kind
+from foundation.rates import network
 from foundation.runner import Context
 
 log = structlog.get_logger()

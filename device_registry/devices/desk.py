@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from device_registry.devices.rates import Rate
+from foundation.rates import Rate
 from foundation.runner import Context
 from foundation.settings import Devices
 

@@ -6,7 +6,7 @@ may be sent again at will: the answer is sealed to the box that made it, bound t
 """
 
 import base64
-import ipaddress
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -29,6 +29,7 @@ from device_registry.devices.pending import Caller, TooManyEnrolments
 from device_registry.devices.text import printable
 from foundation import audit
 from foundation.errors import DomainError, Kind
+from foundation.rates import network
 from foundation.runner import Context
 from foundation.wire import enroll as wire
 from foundation.wire.base import BadMessage
@@ -65,35 +66,22 @@ async def enroll(context: Context, request: EnrollRequest, address: str) -> Enro
     """
     desk, source = desk_of(context), network(address)
     try:
-        if desk.refused.full(source):
-            raise TooManyEnrolments("refused", retry_after=desk.refused.wait(source))
+        if wait := desk.refused.wait(source, monotonic()):
+            raise TooManyEnrolments("refused", retry_after=wait)
         caller = _proved(request, source)
         key = f"{caller.mac}/{caller.pk}"
-        if not desk.calls.hit(key):
-            raise TooManyEnrolments(f"mac {caller.mac}", retry_after=desk.calls.wait(key))
+        if not desk.calls.hit(key, now := monotonic()):
+            raise TooManyEnrolments(f"mac {caller.mac}", retry_after=desk.calls.wait(key, now))
         given = await _answer(context, desk, caller, request)
     except DomainError as error:
         if error.kind is not Kind.UNAVAILABLE:
-            desk.refused.hit(source)
+            desk.refused.hit(source, monotonic())
         ENROLMENTS.labels("refused").inc()
         raise
     if given.status == "mac_conflict":
-        desk.refused.hit(source)
+        desk.refused.hit(source, monotonic())
     ENROLMENTS.labels(given.status).inc()
     return given
-
-
-def network(address: str) -> str:
-    """Whose share a caller uses: its IPv4 address, or its /64, of which IPv6 users own all."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address[:64]
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped:
-            return str(ip.ipv4_mapped)
-        return str(ipaddress.ip_network((ip, 64), strict=False))
-    return str(ip)
 
 
 def _proved(request: EnrollRequest, source: str) -> Caller:
@@ -173,8 +161,7 @@ async def _stranger(
     """A box with another key than the registered one: perhaps the one that hung here before."""
     if await _owes_wipe(context, caller, request.held):
         return answer(context, request.nonce, "unbound")
-    if not desk.strangers.hit(caller.mac):
-        raise TooManyEnrolments(f"mac {caller.mac}", retry_after=desk.strangers.wait(caller.mac))
+    pending.count_stranger(desk, caller.mac)
     await alarms.conflict(context, device, wire.fingerprint(caller.pk))
     return answer(context, request.nonce, "mac_conflict")
 

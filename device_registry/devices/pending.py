@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import Final
 
 from tortoise.expressions import F
@@ -95,8 +96,8 @@ async def seen(context: Context, desk: Desk, caller: Caller) -> str:
                 expires_at=now + limits.pending_for, model=caller.model, fw=caller.fw
             )
         return str(row.user_code)
-    if row is not None and not same_box and not desk.strangers.hit(caller.mac):
-        raise TooManyEnrolments(f"mac {caller.mac}", retry_after=desk.strangers.wait(caller.mac))
+    if row is not None and not same_box:
+        count_stranger(desk, caller.mac)
     if row is None or row.address != caller.source:
         await _room(limits, caller.source, now)
     fresh = PendingEnrolment(
@@ -121,6 +122,16 @@ async def seen(context: Context, desk: Desk, caller: Caller) -> str:
     return str(fresh.user_code)
 
 
+def count_stranger(desk: Desk, mac: Mac) -> None:
+    """Count a call under `mac` by another box than the one that is known.
+
+    Raises:
+        TooManyEnrolments: there were too many; this one is not counted.
+    """
+    if not desk.strangers.hit(mac, now := monotonic()):
+        raise TooManyEnrolments(f"mac {mac}", retry_after=desk.strangers.wait(mac, now))
+
+
 async def claim(context: Context, mac: Mac, user_code: str) -> Claim:
     """The box waiting under `mac`, if `user_code` is what it shows.
 
@@ -140,7 +151,7 @@ async def claim(context: Context, mac: Mac, user_code: str) -> Claim:
     this_code = PendingEnrolment.filter(mac=mac, user_code=row.user_code)
     # Counted before it is compared: guesses sent side by side are as many as one by one.
     counted = await this_code.filter(tries__lt=limits.code_tries).update(tries=F("tries") + 1)
-    if not counted or not desk.guesses.hit(guessed):
+    if not counted or not desk.guesses.hit(guessed, monotonic()):
         raise WrongUserCode(f"mac {mac}", tries_left=0)
     if not same(_plain(user_code), _plain(row.user_code)):
         row.tries += 1
@@ -186,7 +197,8 @@ async def _room(limits: Devices, source: str, now: datetime) -> None:
 
 
 def _tries_left(desk: Desk, limits: Devices, row: PendingEnrolment) -> int:
-    return max(0, min(limits.code_tries - row.tries, desk.guesses.left(_guessed(row))))
+    left = desk.guesses.left(_guessed(row), monotonic())
+    return max(0, min(limits.code_tries - row.tries, left))
 
 
 def _guessed(row: PendingEnrolment) -> str:

@@ -1,4 +1,4 @@
-"""The rules of what looks cloned, and the counting behind limits."""
+"""The rules of what looks cloned."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,6 @@ from device_registry.devices.alarms import (
     enrolled_behind,
     journal_went_back,
 )
-from device_registry.devices.rates import Rate
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SKEW = timedelta(seconds=120)
@@ -59,42 +58,3 @@ def test_no_replay_of_an_honest_box_is_taken_for_a_clone(
     at = since + timedelta(seconds=replayed)
     stamped = made.timestamp() + clock_error
     assert not enrolled_behind(7, since, 6, stamped, now=at, skew=SKEW)
-
-
-@given(
-    limit=st.integers(1, 5),
-    gaps=st.lists(st.integers(0, 40), min_size=1, max_size=40),
-)
-def test_never_more_than_the_limit_in_any_window(limit: int, gaps: list[int]) -> None:
-    now = 0.0
-    rate = Rate(limit, now=lambda: now)
-    allowed: list[float] = []
-    for gap in gaps:
-        now += gap
-        room = limit - sum(at > now - 60 for at in allowed)
-        assert rate.left("k") == room
-        assert rate.hit("k") == (room > 0)
-        if room > 0:
-            allowed.append(now)
-
-
-def test_how_long_to_wait() -> None:
-    now = 100.0
-    rate = Rate(2, now=lambda: now)
-    assert rate.wait("k") == 0
-    rate.hit("k")
-    now += 10
-    rate.hit("k")
-    assert rate.wait("k") == 50
-    assert rate.full("k")
-    rate.forget("k")
-    assert not rate.full("k")
-
-
-def test_memory_is_bounded() -> None:
-    rate = Rate(1, keys=100, now=lambda: 0.0)
-    for number in range(1000):
-        assert rate.hit(str(number))
-    assert len(rate._hits) == 100
-    assert rate.full("999")
-    assert not rate.full("0")

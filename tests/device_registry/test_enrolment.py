@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tortoise.context import TortoiseContext
 
 from device_registry.devices import pending
-from device_registry.devices.enrolment import enroll, network, signed_time
+from device_registry.devices.enrolment import enroll, signed_time
 from device_registry.devices.lifecycle import suspend
 from device_registry.devices.models import Device, DeviceSession, PendingEnrolment, Status
 from device_registry.devices.pending import LETTERS, EnrolmentsFull, TooManyEnrolments
@@ -301,20 +301,6 @@ async def test_unclaimed_boxes_are_bounded(rows: TortoiseContext) -> None:
     clock_of(context).move(minutes=20)
     await Box(context).call("192.0.2.9")  # what expired makes room
     assert await PendingEnrolment.all().count() == 1
-
-
-@pytest.mark.parametrize(
-    ("address", "share"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("testclient", "testclient"),
-    ],
-)
-def test_whose_share_an_address_uses(address: str, share: str) -> None:
-    assert network(address) == share
 
 
 async def test_a_box_started_less_often_than_its_twin_is_a_clone(rows: TortoiseContext) -> None:
