@@ -9,8 +9,7 @@ from rich.table import Table
 
 from business_api import demo, demo_stations
 from business_api.demo_stations import DemoStation
-from device_registry.pools_cli import opened
-from foundation.commands import awaited
+from foundation.commands import awaited, opened
 from foundation.runner import Context
 
 app = typer.Typer()

@@ -19,8 +19,8 @@ from device_registry.devices.communication_codes import CodeNotFree
 from device_registry.devices.models import Device, DeviceSession
 from device_registry.devices.registration import NewStation
 from device_registry.devices.states import Position, Status
-from device_registry.pools_cli import Page, Search, Size, actor, opened, plain, print_page
-from foundation.commands import awaited
+from device_registry.pools_cli import Page, Search, Size
+from foundation.commands import actor, awaited, opened, plain, print_page
 from foundation.runner import Context
 from foundation.wire.topics import BadMac, mac12
 

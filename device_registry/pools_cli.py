@@ -1,20 +1,15 @@
-"""`linli device codes` and `linli device readers`; and what every `linli device` command uses."""
+"""`linli device codes` and `linli device readers`."""
 
-import getpass
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from device_registry.devices import bluetooth, communication_codes
 from device_registry.devices.imports import BadList, ImportReport
 from device_registry.devices.states import CodeState
-from foundation.commands import awaited, in_context, quiet
-from foundation.runner import Context
+from foundation.commands import actor, awaited, opened, plain, print_page
 
 codes = typer.Typer(help="The pool of communication codes (通讯码).", no_args_is_help=True)
 readers = typer.Typer(help="Bluetooth readers (蓝牙读头).", no_args_is_help=True)
@@ -111,31 +106,6 @@ async def list_readers(*, search: Search = "", page: Page = 1, size: Size = 20) 
     for row in rows:
         table.add_row(row.number, row.model, plain(row.device_id), row.batch)
     print_page(table, total)
-
-
-@asynccontextmanager
-async def opened() -> AsyncIterator[Context]:
-    """A context for a command that prints its answer."""
-    async with in_context() as context:
-        quiet(context.settings)
-        yield context
-
-
-def actor() -> str:
-    """Who does it, for the audit chain."""
-    return f"shell/{getpass.getuser()}"[:80]
-
-
-def print_page(table: Table, total: int) -> None:
-    """One page, and how many rows there are."""
-    console = Console()
-    Console(width=None if console.is_terminal else 160).print(table)
-    print(f"共 {total} 条")
-
-
-def plain(value: object) -> str:
-    """A value as a cell."""
-    return "" if value is None else str(value)
 
 
 def _text(file: Path) -> str:

@@ -1,11 +1,15 @@
-"""What every command of `linli` needs: an opened context, and errors in one line."""
+"""What every command of `linli` needs: an opened context, one form of answers and of errors."""
 
 import asyncio
 import errno
 import functools
+import getpass
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import ParamSpec, TypeVar
+
+from rich.console import Console
+from rich.table import Table
 
 from foundation import db, log, migrate, settings_doc
 from foundation.errors import DomainError
@@ -52,6 +56,14 @@ async def in_context(
 
 
 @asynccontextmanager
+async def opened() -> AsyncIterator[Context]:
+    """`in_context`, for a command that prints its answer."""
+    async with in_context() as context:
+        quiet(context.settings)
+        yield context
+
+
+@asynccontextmanager
 async def _relayed(context: Context) -> AsyncIterator[None]:
     relay, stop = Relay(context.wake, context.settings.database), asyncio.Event()
     await relay.start()
@@ -80,6 +92,23 @@ def awaited(command: Callable[P, Awaitable[R]]) -> Callable[P, R]:
 def quiet(settings: Settings) -> None:
     """Log as a command does: warnings only, for what it prints is its answer."""
     log.configure(json=settings.log_json, level="warning")
+
+
+def actor() -> str:
+    """Who does it, for the audit chain."""
+    return f"shell/{getpass.getuser()}"[:80]
+
+
+def print_page(table: Table, total: int) -> None:
+    """One page, and how many rows there are."""
+    console = Console()
+    Console(width=None if console.is_terminal else 160).print(table)
+    print(f"共 {total} 条")  # noqa: T201  (the answer of a command)
+
+
+def plain(value: object) -> str:
+    """A value as a cell."""
+    return "" if value is None else str(value)
 
 
 def in_one_line(error: BaseException) -> str | None:

@@ -16,8 +16,7 @@ from business_api.accounts import accounts
 from business_api.actors import AccountKind
 from business_api.places import buildings
 from business_api.places.errors import NoSuchCommunity
-from device_registry.pools_cli import actor, opened, plain, print_page
-from foundation.commands import awaited
+from foundation.commands import actor, awaited, opened, plain, print_page
 from foundation.ids import new_id
 
 app = typer.Typer(help="People who sign in.", no_args_is_help=True)
