@@ -1,6 +1,7 @@
 """`linli emulate`: a fleet of stations from the command line."""
 
 import asyncio
+import itertools
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +20,7 @@ from foundation.wire.topics import mac12
 
 app = typer.Typer(add_completion=False)
 
-_CHAOS_SECONDS = 24 * 3600
+_CHAOS_SECONDS = 600
 _COUNT = 3
 
 
@@ -51,9 +52,7 @@ def emulate(
     fault_file: Annotated[
         Path | None, typer.Option("--faults", help="A timetable of faults, JSON lines.")
     ] = None,
-    chaos: Annotated[
-        float, typer.Option(min=0, help="Random faults a minute and station, all day.")
-    ] = 0,
+    chaos: Annotated[float, typer.Option(min=0, help="Random faults a minute and station.")] = 0,
 ) -> None:
     """Run emulated door stations until Ctrl-C. They are kept in DATA between runs."""
     console = Console()
@@ -82,9 +81,6 @@ async def _run(
         await fleet.start()
         if screen is not None:
             await screen.start()
-        if chaos:
-            seed = fleet.plan.seed or 0
-            timetable += faults.random_faults(seed, list(fleet.stations), _CHAOS_SECONDS, chaos)
         fleet.rehearse(timetable)  # a mistake in it is told before anything starts
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(fleet.run(stop))]
@@ -92,10 +88,23 @@ async def _run(
                 running.append(group.create_task(screen.run(stop)))
                 if console.is_terminal:
                     console.print(f"control surface: http://127.0.0.1:{screen.port}/stations")
-            playing = group.create_task(fleet.play(timetable))
+            playing = [group.create_task(fleet.play(timetable))]
+            if chaos:
+                playing.append(group.create_task(_upset(fleet, chaos)))
             await watch(fleet, stop, console)
-            playing.cancel()
+            for task in playing:
+                task.cancel()
     finally:
         if screen is not None:
             await screen.close()
         await fleet.close()
+
+
+async def _upset(fleet: Fleet, a_minute: float) -> None:
+    """Random faults without end, made up for ten minutes at a time."""
+    for number in itertools.count():
+        seed = f"{fleet.plan.seed or 0}/{number}"
+        begun = asyncio.get_running_loop().time()
+        await fleet.play(faults.random_faults(seed, list(fleet.stations), _CHAOS_SECONDS, a_minute))
+        left = begun + _CHAOS_SECONDS - asyncio.get_running_loop().time()
+        await asyncio.sleep(max(0.0, left))

@@ -19,6 +19,7 @@ from foundation.errors import DomainError, Kind
 from foundation.ids import Mac
 
 _CHUNK: Final = 64 * 1024
+_LONGEST: Final = 10**7
 _RESET: Final = struct.pack("ii", 1, 0)
 """Linger for no time at all: the close is a reset."""
 
@@ -78,7 +79,9 @@ MENU: Final[dict[str, Callable[[random.Random], dict[str, Any]]]] = {
 """What `random_faults` picks from. A wipe is not among it: somebody would have to come by."""
 
 
-def random_faults(seed: int, macs: Sequence[Mac], seconds: float, a_minute: float) -> list[Fault]:
+def random_faults(
+    seed: int | str, macs: Sequence[Mac], seconds: float, a_minute: float
+) -> list[Fault]:
     """A timetable with `a_minute` faults a minute a station; the same for the same seed."""
     rng, faults = random.Random(seed), []
     for mac in macs:
@@ -108,11 +111,17 @@ def read(path: Path) -> list[Fault]:
             continue
         try:
             row = json.loads(line)
-            at, mac, control = float(row.pop("at")), row.pop("mac", None), str(row.pop("control"))
+            at, mac, control = _second(row.pop("at")), row.pop("mac", None), str(row.pop("control"))
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BadScript(f"{path} line {number}") from None
         faults.append(Fault(at, Mac(mac) if mac else None, control, row))
     return sorted(faults, key=lambda fault: fault.at)
+
+
+def _second(given: object) -> float:
+    if not isinstance(given, int | float) or not 0 <= given < _LONGEST:
+        raise ValueError("not a number of seconds")
+    return float(given)
 
 
 class FaultyLink:

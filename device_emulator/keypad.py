@@ -16,6 +16,7 @@ from device_emulator.states import Signal, State
 
 FRONT: Final = 1
 """The door beside the keypad and the readers."""
+_KEYPAD: Final = "0123456789*#"
 _CODE_LEN: Final = 16
 
 
@@ -35,6 +36,8 @@ class Face:
 
     def press(self, key: str) -> None:
         """A key was pressed; one that means nothing here is ignored."""
+        if len(key) != 1 or key not in _KEYPAD:
+            return
         handle = KEYS.get(self.panel.state)
         if key != "#":
             self.panel.no_gesture()

@@ -23,7 +23,7 @@ from device_emulator.uplink import CONNECT, HEARTBEAT, RESEND, STEADY
 from foundation.wire import topics
 from foundation.wire.base import BadMessage, BadSignature
 from foundation.wire.events import EventAck
-from foundation.wire.hello import Rotate
+from foundation.wire.hello import Hello, Rotate
 
 _FINAL_REFUSALS: Final = frozenset({2, 4, 5})
 """CONNACK codes that say it is about us, not about the broker's day."""
@@ -67,6 +67,11 @@ class Station(Parts):
 
     # --- the line ---
 
+    def resend(self) -> None:
+        """Something was not acknowledged in time."""
+        if self.registrar.keys is not None:
+            self.uplink.resend(self._hello(), self.registrar.keys)
+
     def beat(self) -> None:
         """The time for a heartbeat has come."""
         self.uplink.beat(
@@ -88,9 +93,7 @@ class Station(Parts):
         self.registrar.status = "registered"
         self.journal.add("net.up")
         self.commands.begin(self.uplink.sess)
-        self.uplink.connected(
-            reports.hello(self.board, self.registrar, self.uplink, self.journal), keys
-        )
+        self.uplink.connected(self._hello(), keys)
         self.journal.online()
         self.menu.reconnected()
         self.panel.signal(Signal.ONLINE)
@@ -131,6 +134,9 @@ class Station(Parts):
         except (BadMessage, BadSignature):
             self.board.counts["message_bad"] += 1
 
+    def _hello(self) -> Hello:
+        return reports.hello(self.board, self.registrar, self.uplink, self.journal)
+
     def _hear(self, lane: str, name: str, payload: bytes) -> None:
         keys = self.registrar.keys
         match lane, name:
@@ -152,6 +158,7 @@ class Station(Parts):
 
     def answered(self, answer: at.EnrolAnswered) -> None:
         """The platform said where we stand."""
+        # WAITING and NOTHING need nothing: the registrar asks again by itself.
         match self.registrar.answered(answer.answer):
             case Heard.REGISTERED | Heard.CONFIRMED as heard:
                 self._registered(renewed=heard is Heard.REGISTERED)
@@ -164,8 +171,6 @@ class Station(Parts):
                 self.panel.signal(Signal.SHUT_OUT)
             case Heard.SUSPENDED:
                 self.uplink.stop()
-            case Heard.WAITING | Heard.NOTHING:
-                pass  # the registrar asks again by itself
 
     def _registered(self, *, renewed: bool) -> None:
         if not self.panel.registered:
@@ -226,7 +231,7 @@ _TIMERS: Final[dict[str, Callable[[Station, str], object]]] = {
     ENROL: lambda it, _: it.registrar.expired(),
     CONNECT: lambda it, _: it.connect(),
     HEARTBEAT: lambda it, _: it.beat(),
-    RESEND: lambda it, _: it.uplink.resend(),
+    RESEND: lambda it, _: it.resend(),
     STEADY: lambda it, _: it.uplink.steady(),
     TRIAL: lambda it, _: it.menu.give_up(),
     "relay": lambda it, door: it.doors.let_go(int(door)),

@@ -51,6 +51,7 @@ class Storage:
         """
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # the stations' keys are in it
         self._name = str(path or ":memory:")
         try:
             self._db = sqlite3.connect(self._name, isolation_level=None, timeout=0.2)

@@ -96,9 +96,7 @@ class Uplink:
         board.counts["connects"] += 1
         self._outbox.pop(_HELLO, None)
         owed = list(self._outbox.values())
-        self._publish(
-            Publish(topics.up(board.mac, "hello"), hello.sign(keys.up, board.mac), 1, _HELLO)
-        )
+        self._publish(self._greeting(hello, keys))
         for message in owed:
             self._publish(message)
         board.after(HEARTBEAT, int(board.config.heartbeat * board.rng.uniform(0.5, 1.0)))
@@ -150,12 +148,21 @@ class Uplink:
         if not self._outbox:
             self._board.cancel(RESEND)
 
-    def resend(self) -> None:
-        """Say again what was not acknowledged in time."""
+    def resend(self, hello: Hello, keys: DeviceKeys) -> None:
+        """Say again what was not acknowledged in time; a hello as it would be said now.
+
+        The platform reckons deadlines from the uptime in it: an old one would spoil them.
+        """
         if self.online:
+            if _HELLO in self._outbox:
+                self._outbox[_HELLO] = self._greeting(hello, keys)
             for message in list(self._outbox.values()):
                 self._board.counts["resent"] += 1
                 self._publish(message)
+
+    def _greeting(self, hello: Hello, keys: DeviceKeys) -> Publish:
+        mac = self._board.mac
+        return Publish(topics.up(mac, hello.ROUTE.name), hello.sign(keys.up, mac), 1, _HELLO)
 
     def _publish(self, message: Publish) -> None:
         self._outbox[message.key] = message

@@ -111,7 +111,11 @@ class Bench:
         for relay in self.relays.values():
             relay.set(False, self.now)
         self.now += off_ms
-        self.power_on()
+        try:
+            self.power_on()
+        except PowerCut:  # again, while it was starting
+            self.cut_after = None
+            self.power_cycle()
 
     def wipe(self) -> None:
         self.cells = {"counter": self.cells.get("counter", {})}

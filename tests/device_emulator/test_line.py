@@ -4,7 +4,7 @@ import pytest
 
 from device_emulator import inputs as at
 from device_emulator.config import Config
-from foundation.wire.hello import Heartbeat
+from foundation.wire.hello import Heartbeat, Hello
 from tests.device_emulator.bench import MAC, Bench
 
 
@@ -111,4 +111,26 @@ def test_it_starts_without_a_line_too() -> None:
     bench.power_cycle()
     assert bench.state == "CONNECTING"
     bench.advance(1000)
+    assert bench.state == "IDLE"
+
+
+def test_a_hello_that_was_lost_is_said_anew() -> None:
+    """With the uptime of now: the platform reckons deadlines from it."""
+    bench = Bench()
+    bench.advance(60_000)
+    keys = bench.toy.known[MAC].keys
+    hellos = [it.payload for it in bench.sent if it.topic.endswith("/hello")]
+    uptimes = [Hello.verify(payload, keys.up, MAC).up_ms for payload in hellos]
+    assert len(uptimes) == 7
+    assert [uptime // 10_000 for uptime in uptimes] == list(range(7))
+    bench.do(at.Acked("hello"))
+    bench.sent.clear()
+    bench.advance(60_000)
+    assert not [it for it in bench.sent if it.topic.endswith("/hello")]
+
+
+def test_a_key_that_no_keypad_has() -> None:
+    bench = Bench()
+    for key in ("x", "", "12", "１"):
+        bench.do(at.Key(key))
     assert bench.state == "IDLE"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -243,3 +244,11 @@ Street.TestCase.settings = settings(
     max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestStreet = Street.TestCase
+
+
+class LongStreet(Street):
+    """The same for longer."""
+
+
+LongStreet.TestCase.settings = settings(Street.TestCase.settings, max_examples=3000)
+TestLongStreet = pytest.mark.timeout(3600)(pytest.mark.long(LongStreet.TestCase))
