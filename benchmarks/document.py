@@ -31,7 +31,8 @@ def _facts(machine: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     return (
         f"Measured {machine['at']} on {machine['cores']} cores ({machine['cpu']}), "
-        f"load average before the run {machine['load_before']}; {machine['system']}, "
+        f"load average before the run {machine['load_before']}, at its end "
+        f"{machine['load_after']} (a run alone ends at about 2); {machine['system']}, "
         f"Python {machine['python']}; {versions}.\n"
     )
 

@@ -72,7 +72,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[Row]]:
 
 
 def machine(load_before: float) -> dict[str, Any]:
-    """Where and with what this was measured; the load of the last minute before it began."""
+    """Where and with what this was measured; the load of the last minute before it, and now."""
     cpu = next(
         (
             line.split(":", 1)[1].strip()
@@ -87,6 +87,7 @@ def machine(load_before: float) -> dict[str, Any]:
         "cpu": cpu,
         "cores": os.cpu_count(),
         "load_before": round(load_before, 2),
+        "load_after": round(os.getloadavg()[0], 2),
         "system": platform.platform(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in packages} | {"mosquitto": _mosquitto()},

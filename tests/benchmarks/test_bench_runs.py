@@ -32,7 +32,7 @@ async def test_a_quick_run_keeps_and_prints_figures(tmp_path: Path) -> None:
 
     body = json.loads(out.read_text())
     assert set(body) == {"machine", "rows"}
-    assert {"at", "cpu", "cores", "load_before", "versions"} <= set(body["machine"])
+    assert {"at", "cpu", "cores", "load_before", "load_after", "versions"} <= set(body["machine"])
     assert all(set(row) == {field.name for field in fields(Row)} for row in body["rows"])
     figures = {row["metric"]: row for row in body["rows"]}
     assert set(figures) == {"stations connected", "connects", "CPU a connect", "memory a station"}
@@ -64,7 +64,15 @@ def test_a_ratio_is_ours_to_theirs_and_counts_have_none(tmp_path: Path) -> None:
 
 
 def test_figures_go_between_the_marks_of_the_page(tmp_path: Path) -> None:
-    facts = {"at": "now", "cores": 2, "cpu": "x", "load_before": 0.1, "system": "y", "python": "3"}
+    facts = {
+        "at": "now",
+        "cores": 2,
+        "cpu": "x",
+        "load_before": 0.1,
+        "load_after": 2,
+        "system": "y",
+        "python": "3",
+    }
     figures, page = tmp_path / "bench.json", tmp_path / "performance.md"
     write(facts | {"versions": {"amqtt": "0"}}, [Row("open", "CPU an open", 7, "ms", 3)], figures)
     page.write_text(f"before\n{document.BEGIN}\nold\n{document.END}\nafter\n")
