@@ -6,7 +6,6 @@ with the same key (trust on first use). Every answer must echo the nonce of the 
 
 import base64
 import secrets
-from collections import deque
 from enum import StrEnum
 from typing import Final
 
@@ -30,7 +29,9 @@ _CLOCK_GOOD: Final = 2_000
 """Milliseconds by which the clock may be off without being moved."""
 _UNHURRIED: Final = 60_000
 """How often a station asks that cannot do anything about the answer."""
-_NONCES: Final = 32
+_SOON: Final = 300
+_COMPARISONS: Final = 20
+"""Most in one power-up: who sits on the line gets so many tries at one in a million."""
 
 
 class Heard(StrEnum):
@@ -52,6 +53,9 @@ class Registrar:
         self._board, self._journal, self._identity = board, journal, identity
         kept = board.memory.read(AREA)
         self.server_pk: str | None = kept.get("server_pk")
+        self._comparing: dict[str, str] = kept.get("comparing") or {}
+        """`mine` and, once it is known, `theirs`: the shares of the comparison number."""
+        self._comparisons = 0
         self.number: str | None = kept.get("number")
         """The six digits to compare with the console's, while somebody must confirm."""
         self.registration: Registration | None = None
@@ -62,7 +66,6 @@ class Registrar:
         self.status = "registered" if self.registration else ""
         """What the platform said last; `mistrusted` when it was not the one we know."""
         self._nonce = ""
-        self._nonces: deque[str] = deque(maxlen=_NONCES)
         self._failures = 0
 
     @property
@@ -137,12 +140,11 @@ class Registrar:
 
     def forget(self) -> None:
         """Forget secret and number; who we are and whom we believe stays."""
-        self.registration = self.keys = self.number = None
-        for name in ("registration", "number"):
-            self._board.memory.drop(AREA, name)
+        self.registration = self.keys = None
+        self._board.memory.drop(AREA, "registration")
+        self._stop_comparing()
 
     def _enrol(self) -> None:
-        self._nonces.append(self._nonce)
         body: dict[str, object] = {
             "mac": self._board.mac,
             "model": self._board.config.model,
@@ -153,6 +155,8 @@ class Registrar:
             "boot": self._board.boot,
             "held": self.secret_ver,
         }
+        if self.registration is None:
+            body |= self._shares()
         sig = enroll.sign(self._identity.sign, enroll.REQUEST, body)
         self._board.emit(Enrol(EnrollRequest.model_validate(body | {"sig": sig})))
 
@@ -167,39 +171,69 @@ class Registrar:
         if len(secret) != 32:
             self.failed(ContactFailed())
             return Heard.NOTHING
-        before, self.user_code, self.number = self.registration, None, None
+        before, self.user_code = self.registration, None
+        self._stop_comparing()
         if registration == before:
             return Heard.CONFIRMED
         self._take(registration)
         self._board.memory.put(AREA, "registration", registration.model_dump(mode="json"))
-        self._board.memory.drop(AREA, "number")
         return Heard.REGISTERED
 
     def _waiting(self, answer: EnrollAnswer) -> Heard:
         self.user_code = answer.user_code
         if answer.status == "confirm":
-            self._compare(answer.number)
+            self._compare(answer.share, answer.number)
+        elif "theirs" in self._comparing:
+            self._stop_comparing()  # what was revealed binds us no more
         if self.registration is None:
             return Heard.WAITING
         return Heard.SHUT_OUT
 
-    def _compare(self, number: str | None) -> None:
+    def _shares(self) -> dict[str, object]:
+        """What we say of the number to compare: bound to our share first, then all of it."""
+        if not self._comparing:
+            if self._comparisons >= _COMPARISONS:
+                return {}
+            self._comparisons += 1
+            self._keep({"mine": secrets.token_hex(16)})
+        mine = self._comparing["mine"]
+        told: dict[str, object] = {"commit": enroll.commitment(mine)}
+        return told | {"reveal": mine} if "theirs" in self._comparing else told
+
+    def _compare(self, theirs: str | None, number: str | None) -> None:
         """Show the number only if we come to the same one: it proves whose keys were used.
 
-        The platform made it with the nonce of one of our questions; which one, it is not
-        said, and an answer may have been lost. So any of the last ones will do.
+        The platform's share counts as it was before it knew ours: another one was chosen
+        to fit. Who is no party to this says so with `unregistered`, and all begins anew.
         """
-        if number is not None and number == self.number:
-            return
-        server_pk = self.server_pk or ""
-        made = {
-            enroll.comparison_number(self._identity.pk, server_pk, nonce) for nonce in self._nonces
-        }
-        self.number = number if number in made else None
-        if self.number is None:
+        if theirs is None or not self._comparing:
             self.status = "mistrusted"
-        else:
-            self._board.memory.put(AREA, "number", self.number)
+            return
+        if "theirs" not in self._comparing:
+            self._keep(self._comparing | {"theirs": theirs})
+            self.contact(after=self._board.jitter(_SOON))
+            return
+        own = self._number() if theirs == self._comparing["theirs"] else None
+        if own is None or number not in (None, own):
+            self.status, self.number = "mistrusted", None
+            self._board.memory.drop(AREA, "number")
+        elif number is not None and number != self.number:
+            self.number = number
+            self._board.memory.put(AREA, "number", number)
+
+    def _number(self) -> str:
+        shares = self._comparing["mine"], self._comparing["theirs"]
+        return enroll.comparison_number(self._identity.pk, self.server_pk or "", *shares)
+
+    def _keep(self, comparing: dict[str, str]) -> None:
+        self._comparing = comparing
+        self._board.memory.put(AREA, "comparing", comparing)
+
+    def _stop_comparing(self) -> None:
+        if self._comparing or self.number:
+            self.number, self._comparing = None, {}
+            for name in ("comparing", "number"):
+                self._board.memory.drop(AREA, name)
 
     def _believed(self, purpose: str, answer: EnrollAnswer | TimeAnswer) -> bool:
         """Whether this answers our question and comes from the platform we know."""

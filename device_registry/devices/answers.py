@@ -21,6 +21,7 @@ def answer(
     status: AnswerStatus,
     *,
     user_code: str | None = None,
+    share: str | None = None,
     number: str | None = None,
     sealed: str | None = None,
 ) -> EnrollAnswer:
@@ -34,6 +35,7 @@ def answer(
         "poll": max(1, round(context.settings.devices.poll.total_seconds())),
         "nonce": nonce,
         "user_code": user_code,
+        "share": share,
         "number": number,
         "sealed": sealed,
         "server_pk": server_pk(context),
@@ -57,6 +59,14 @@ def server_pk(context: Context) -> str:
     """The platform's Ed25519 public key, base64 of 32 bytes."""
     public = context.keyring.signing_key().public_key()
     return base64.b64encode(public.public_bytes(*wire.RAW)).decode()
+
+
+def number_of(context: Context, device: Device) -> str | None:
+    """The six digits to compare; None until the box has revealed its share of them."""
+    if not device.revealed:
+        return None
+    keys = device.public_keys, server_pk(context)
+    return wire.comparison_number(*keys, device.revealed, device.nonce)
 
 
 def sealed_registration(context: Context, device: Device, mqtt: MqttAddress) -> str:

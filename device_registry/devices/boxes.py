@@ -59,7 +59,7 @@ def assign(context: Context, device: Device, mac: Mac, claimed: Claim | None) ->
     """Make the unsaved row that of the claimed box, ACTIVE, or of one that is awaited."""
     now = context.clock()
     device.mac = device.last_mac = mac
-    device.nonce = ""
+    device.nonce = device.commitment = device.revealed = ""
     secrets.destroy(device)
     if claimed is None:
         device.status = Status.AWAITING
@@ -109,7 +109,7 @@ async def let_go(context: Context, device: Device) -> None:
     device.mac = None
     device.reader_number = None
     device.status = Status.UNBOUND
-    device.nonce = ""
+    device.nonce = device.commitment = device.revealed = ""
     device.expires_at = None
     if device.secret is None:  # no box ever got anything that it should wipe
         device.confirmed_wipe_at = context.clock()

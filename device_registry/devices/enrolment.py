@@ -6,6 +6,7 @@ may be sent again at will: the answer is sealed to the box that made it, bound t
 """
 
 import base64
+import secrets
 from time import monotonic
 from typing import Final
 
@@ -18,8 +19,8 @@ from device_registry.devices import alarms, pending
 from device_registry.devices.answers import (
     answer,
     broker_address,
+    number_of,
     sealed_registration,
-    server_pk,
     signed_time,
 )
 from device_registry.devices.desk import Desk, desk_of
@@ -109,14 +110,18 @@ async def _answer(
         code = await pending.seen(context, desk, caller)
         return answer(context, request.nonce, "unregistered", user_code=code)
     if device.status is Status.AWAITING:
-        if not await _first_contact(context, device, caller, request.nonce):
+        if request.commit is None:
+            raise BadMessage("a station that is awaited needs a `commit`")
+        if request.reveal is not None:  # to an earlier registration: it binds nobody any more
+            return answer(context, request.nonce, "unregistered")
+        if not await _first_contact(context, device, caller, request.commit):
             return await _answer(context, desk, caller, request)  # it changed: look again
         device = await Device.get(id=device.id)
     if device.public_keys != caller.pk:
         return await _stranger(context, desk, device, caller, request)
     if device.status is Status.CONFIRM:
-        number = wire.comparison_number(caller.pk, server_pk(context), device.nonce)
-        return answer(context, request.nonce, "confirm", number=number)
+        number = await _compared(context, device, request)
+        return answer(context, request.nonce, "confirm", share=device.nonce, number=number)
     if device.status is not Status.ACTIVE or await _is_behind(context, caller, request):
         return answer(context, request.nonce, "suspended")
     sealed = sealed_registration(context, device, broker_address(context))
@@ -132,13 +137,31 @@ def lapsed(device: Device, context: Context) -> bool:
     )
 
 
-async def _first_contact(context: Context, device: Device, caller: Caller, nonce: str) -> bool:
-    """The awaited MAC shows itself: its key is kept, and an admin must compare the number."""
+async def _compared(context: Context, device: Device, request: EnrollRequest) -> str | None:
+    """The number to compare, for a box that has revealed the very share it was bound to."""
+    revealed = request.reveal
+    if revealed is None or wire.commitment(revealed) != device.commitment:
+        return None
+    if not device.revealed:
+        await Device.filter(id=device.id, status=Status.CONFIRM, nonce=device.nonce).update(
+            revealed=revealed
+        )
+        device.revealed = revealed
+    return number_of(context, device)
+
+
+async def _first_contact(context: Context, device: Device, caller: Caller, commit: str) -> bool:
+    """The awaited MAC shows itself: its key is kept, and an admin must compare the number.
+
+    Our share of the number is chosen now that the box is bound to its own, and never again.
+    """
     async with in_transaction():
         taken = await Device.filter(id=device.id, mac=caller.mac, status=Status.AWAITING).update(
             status=Status.CONFIRM,
             public_keys=caller.pk,
-            nonce=nonce,
+            nonce=secrets.token_hex(16),
+            commitment=commit,
+            revealed="",
             model=caller.model,
             fw=caller.fw,
             version=F("version") + 1,

@@ -14,9 +14,9 @@ from prometheus_client import Counter
 from tortoise.transactions import in_transaction
 
 from device_registry.devices import bluetooth, boxes, communication_codes
-from device_registry.devices.answers import server_pk
+from device_registry.devices.answers import number_of
 from device_registry.devices.boxes import audited
-from device_registry.devices.changes import announce, changing
+from device_registry.devices.changes import WrongState, announce, changing
 from device_registry.devices.enrolment import lapsed
 from device_registry.devices.models import Device, Position, Status
 from device_registry.devices.secrets import new_secret
@@ -24,7 +24,6 @@ from device_registry.devices.text import printable
 from foundation.errors import DomainError, Kind
 from foundation.ids import new_id
 from foundation.runner import Context
-from foundation.wire.enroll import comparison_number
 from foundation.wire.topics import is_local, mac12
 
 log = structlog.get_logger()
@@ -164,7 +163,7 @@ async def confirm(
 
     Raises:
         DeviceNotFound: no such station.
-        WrongState: no box has shown itself, or it is confirmed already.
+        WrongState: no box has shown itself and a number, or it is confirmed already.
         DeviceChanged: it has another version.
         RegistrationLapsed: too late.
         NumberDiffers: the box that shows itself has another number.
@@ -173,9 +172,13 @@ async def confirm(
     async with changing(device_id, among=among, version=version) as device:
         if lapsed(device, context):
             raise RegistrationLapsed(f"device {device_id}")
-        if number is not None and number != _number(context, device):
+        shown = number_of(context, device)
+        if shown is None:
+            raise WrongState(f"device {device_id}: no number to compare yet")
+        if number is not None and number != shown:
             raise NumberDiffers(f"device {device_id}")
-        device.status, device.nonce, device.expires_at = Status.ACTIVE, "", None
+        device.status, device.expires_at = Status.ACTIVE, None
+        device.nonce = device.commitment = device.revealed = ""
         new_secret(context.keyring, device, clock=context.clock)
         await audited(context, actor, "confirm", device, mac=device.mac)
     log.info("device.confirmed", device=device.mac, id=str(device_id))
@@ -187,7 +190,7 @@ async def comparison(context: Context, device_id: UUID) -> str | None:
     device = await Device.get_or_none(id=device_id, status=Status.CONFIRM)
     if device is None or lapsed(device, context):
         return None
-    return _number(context, device)
+    return number_of(context, device)
 
 
 async def rename(
@@ -239,10 +242,6 @@ async def move(
             position=position.value,
             place=str(place_id),
         )
-
-
-def _number(context: Context, device: Device) -> str:
-    return comparison_number(device.public_keys, server_pk(context), device.nonce)
 
 
 def _name(text: str) -> str:

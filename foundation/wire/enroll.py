@@ -43,9 +43,15 @@ class Wire(BaseModel):
 class EnrollRequest(Wire):
     """Who a station says it is. `ts` in Unix seconds; `sig` over everything else.
 
-    Every field is signed, those left at their default too; only an absent `held` is not.
+    Every field is signed, those left at their default too; only those that are absent are not.
     `boot` counts power-ups (0: not counted). `held` is the version of the secret it holds,
     0 for none: a station told to wipe itself proves with 0 that it did.
+
+    A station without a secret says `commit` in every request, the SHA-256 of 16 random bytes
+    that it keeps. When an answer brings the platform's `share`, it says those bytes as
+    `reveal` from then on, and takes no other `share` for them: so neither side, nor anybody
+    between them, can choose the comparison number. After `unregistered` it needs other bytes
+    than those it has revealed, and makes few of them between two power-ups.
     """
 
     # A newer station's fields are under its signature too, so they are kept.
@@ -61,6 +67,12 @@ class EnrollRequest(Wire):
     held: int | None = Field(
         None, ge=0, le=2**31, description="version of the secret it holds; 0: none"
     )
+    commit: str | None = Field(
+        None, pattern=r"^[0-9a-f]{64}$", description="SHA-256 of what `reveal` will say, in hex"
+    )
+    reveal: Nonce | None = Field(
+        None, description="the station's share of the comparison number, 16 bytes in hex"
+    )
     sig: Base64 = Field(description="by the station's Ed25519 key, over all but `sig`")
 
 
@@ -68,7 +80,8 @@ class EnrollAnswer(Wire):
     """What the platform says. Signed with the platform's Ed25519 key, over all but `sig`.
 
     unregistered: show `user_code` (校验码), ask again in `poll` seconds.
-    confirm: show `number` and wait until somebody at the console presses 一致.
+    confirm: `share` is ours of the comparison number; reveal yours. Then show `number`, if you
+    come to the same one, and wait until somebody at the console presses 一致.
     registered: `sealed` holds a `Registration`, sealed to the station's X25519 key.
     mac_conflict: another box enrolled with this MAC; an admin has been told.
     suspended: registered, but not let in now.
@@ -81,7 +94,10 @@ class EnrollAnswer(Wire):
     poll: int = Field(5, ge=1, description="ask again after so many seconds")
     nonce: Nonce
     user_code: str | None = Field(None, description="校验码, to be shown")
-    number: str | None = Field(None, description="comparison number, to be shown")
+    share: Nonce | None = Field(
+        None, description="the platform's share of the comparison number, 16 bytes in hex"
+    )
+    number: str | None = Field(None, description="comparison number, once both shares are known")
     sealed: Base64 | None = Field(None, description="a `Registration`, sealed")
     server_pk: Base64 = Field(description="the platform's Ed25519 key, 32 bytes")
     sig: Base64 = Field(description="by that key, over all but `sig`")
@@ -130,9 +146,19 @@ def fingerprint(pk: str) -> str:
     return hashlib.sha256(_raw(pk)).hexdigest()[:16]
 
 
-def comparison_number(pk: str, server_pk: str, nonce: str) -> str:
-    """The 6 digits that screen and console both show: trunc(SHA256(pk ‖ server_pk ‖ nonce))."""
-    made = hashlib.sha256(_raw(pk) + _raw(server_pk) + bytes.fromhex(nonce)).digest()
+def commitment(share: str) -> str:
+    """What binds a station to its share of the number before it knows the platform's."""
+    return hashlib.sha256(bytes.fromhex(share)).hexdigest()
+
+
+def comparison_number(pk: str, server_pk: str, share: str, server_share: str) -> str:
+    """The 6 digits that screen and console both show.
+
+    trunc(SHA256(pk ‖ server_pk ‖ station's share ‖ platform's share)): first 8 bytes of the
+    hash as a number, its last 6 decimal digits.
+    """
+    shares = bytes.fromhex(share) + bytes.fromhex(server_share)
+    made = hashlib.sha256(_raw(pk) + _raw(server_pk) + shares).digest()
     return f"{int.from_bytes(made[:8], 'big') % 1_000_000:06d}"
 
 

@@ -1,5 +1,7 @@
 """REG/1 at the station: whom it believes, what it shows, what it forgets."""
 
+from typing import Any
+
 import pytest
 
 from device_emulator import inputs as at
@@ -97,7 +99,8 @@ def test_the_number_to_compare_is_our_own() -> None:
     known = bench.toy.register(MAC, status="confirm")
     bench.advance(6000)
     number = describe(bench.station)["number"]
-    mine = enroll.comparison_number(bench.station.identity.pk, bench.toy.pk, known.nonce)
+    reveal = str(bench.toy.requests[-1].reveal)
+    mine = enroll.comparison_number(bench.station.identity.pk, bench.toy.pk, reveal, known.share)
     assert number == mine
     assert f"核对号码 {number}" in describe(bench.station)["screen"]
     bench.power_cycle()
@@ -112,7 +115,15 @@ def test_the_number_to_compare_is_our_own() -> None:
 def test_a_number_made_with_other_keys_is_not_shown() -> None:
     """Somebody between us and the platform passes on the number of *his* keys."""
     bench = Bench(registered=False, online=False)
-    bench.toy.register(MAC, status="confirm").nonce = "0" * 32
+    bench.toy.register(MAC, status="confirm")
+    answer = bench.toy.answer
+
+    def other(nonce: str, **facts: Any) -> enroll.EnrollAnswer:
+        if facts.get("number"):
+            facts["number"] = f"{(int(facts['number']) + 1) % 1_000_000:06d}"
+        return answer(nonce, **facts)
+
+    bench.toy.answer = other  # type: ignore[method-assign]
     bench.advance(20_000)
     assert describe(bench.station)["number"] is None
     assert describe(bench.station)["registration"] == "mistrusted"

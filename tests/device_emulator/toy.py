@@ -37,7 +37,8 @@ class Known:
     secret_ver: int = 1
     pk: str = ""
     status: str = "registered"
-    nonce: str = ""
+    share: str = ""
+    commit: str | None = None
 
     @property
     def keys(self) -> DeviceKeys:
@@ -69,12 +70,15 @@ class Toy:
         if known is None:
             return self.answer(request.nonce, status="unregistered", user_code="K7QF-2M9X")
         known.pk = known.pk or request.pk
-        known.nonce = known.nonce or request.nonce
+        known.share = known.share or secrets.token_hex(16)
+        known.commit = known.commit or request.commit
         if known.pk != request.pk:
             return self.answer(request.nonce, status="mac_conflict")
         if known.status == "confirm":
-            number = enroll.comparison_number(request.pk, self.pk, known.nonce)
-            return self.answer(request.nonce, status="confirm", number=number)
+            number, mine = None, request.reveal
+            if mine is not None and enroll.commitment(mine) == known.commit:
+                number = enroll.comparison_number(request.pk, self.pk, mine, known.share)
+            return self.answer(request.nonce, status="confirm", share=known.share, number=number)
         if known.status != "registered":
             return self.answer(request.nonce, status=known.status)
         plain = self.registration(Mac(request.mac)).model_dump_json().encode()
@@ -95,7 +99,7 @@ class Toy:
         )
 
     def answer(self, nonce: str, **facts: Any) -> EnrollAnswer:
-        names = ("user_code", "number", "sealed")
+        names = ("user_code", "share", "number", "sealed")
         body: dict[str, object] = {name: facts.get(name) for name in names}
         body |= {
             "status": facts["status"],

@@ -76,6 +76,8 @@ class Box:
         self.context = context
         self.mac = mac or f"00{secrets.token_hex(5)}"
         self.boot = boot
+        self.mine = secrets.token_hex(16)
+        """Its share of the comparison number."""
         self.sign_key = Ed25519PrivateKey.generate()
         self.box_key = X25519PrivateKey.generate()
 
@@ -92,12 +94,20 @@ class Box:
             "ts": int(self.context.clock().timestamp()),
             "nonce": secrets.token_hex(16),
             "boot": self.boot,
+            "commit": wire.commitment(self.mine),
             **fields,
         }
         sig = wire.sign(self.sign_key, wire.REQUEST, body)
         return EnrollRequest.model_validate(body | {"sig": sig})
 
     async def call(self, address: str = "192.0.2.7", **fields: object) -> EnrollAnswer:
+        """Enrol and check that the answer is the platform's; once more to reveal its share."""
+        answer = await self.once(address, **fields)
+        if answer.status == "confirm" and "commit" not in fields:
+            answer = await self.once(address, reveal=self.mine, **fields)
+        return answer
+
+    async def once(self, address: str = "192.0.2.7", **fields: object) -> EnrollAnswer:
         """Enrol once and check that the answer is the platform's, to this very request."""
         request = self.request(**fields)
         answer = await enroll(self.context, request, address)

@@ -95,9 +95,14 @@ async def test_admin_first(rows: TortoiseContext) -> None:
     with pytest.raises(WrongState):
         await confirm(context, ADMIN, device_id)
 
+    bound = await box.once()
+    assert (bound.status, bound.number) == ("confirm", None)
+    assert await comparison(context, device_id) is None
+    with pytest.raises(WrongState):
+        await confirm(context, ADMIN, device_id)
     first = await box.call()
-    assert first.status == "confirm"
-    assert first.number == comparison_number(box.pk, first.server_pk, first.nonce)
+    assert (first.status, first.share) == ("confirm", bound.share)
+    assert first.number == comparison_number(box.pk, first.server_pk, box.mine, str(first.share))
     assert await comparison(context, device_id) == first.number
     again = await box.call()  # another nonce, the same number: somebody may be comparing it
     assert (again.status, again.number) == ("confirm", first.number)

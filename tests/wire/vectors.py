@@ -29,6 +29,7 @@ SECRET = bytes(range(32))
 KEYS = keys.DeviceKeys.of(SECRET)
 SESS = "00112233445566778899aabbccddeeff"
 NONCE = "ffeeddccbbaa99887766554433221100"
+SHARE = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 ULID = "01J0000000ABCDEFGHJKMNPQRS"
 STATION_SIGN = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"station sign").digest())
 STATION_BOX = X25519PrivateKey.from_private_bytes(hashlib.sha256(b"station box").digest())
@@ -98,11 +99,12 @@ def enroll_files() -> dict[str, Any]:
     request = {
         "mac": "02:1A:2B:3C:4D:5E", "model": "emulator", "fw": "1.2.3", "pk": pk,
         "ts": 1_900_000_000, "nonce": NONCE, "boot": 3, "held": 2,
+        "commit": enroll.commitment(SHARE), "reveal": SHARE,
     }  # fmt: skip
     answer = {
         "status": "registered", "poll": 5, "nonce": NONCE, "user_code": "K7QF-2M9X",
-        "number": enroll.comparison_number(pk, SERVER_PK, NONCE), "sealed": "c2VhbGVk",
-        "server_pk": SERVER_PK,
+        "share": NONCE, "number": enroll.comparison_number(pk, SERVER_PK, SHARE, NONCE),
+        "sealed": "c2VhbGVk", "server_pk": SERVER_PK,
     }  # fmt: skip
     time = {"ts_ms": 1_900_000_000_123, "nonce": NONCE, "server_pk": SERVER_PK}
     return {
@@ -123,7 +125,8 @@ def key_file() -> dict[str, Any]:
         "up": KEYS.up.hex(),
         "pk": pk,
         "fingerprint": enroll.fingerprint(pk),
-        "comparison_number": enroll.comparison_number(pk, SERVER_PK, NONCE),
+        "commitment": enroll.commitment(SHARE),
+        "comparison_number": enroll.comparison_number(pk, SERVER_PK, SHARE, NONCE),
     }
 
 

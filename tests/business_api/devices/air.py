@@ -81,6 +81,7 @@ class Station:
         self.air = air
         self.http = http
         self.mac = topics.mac12(mac or f"02{os.urandom(5).hex()}")
+        self.mine = secrets.token_hex(16)
         self.sign_key = Ed25519PrivateKey.generate()
         self.box_key = X25519PrivateKey.generate()
         self.registration: Registration | None = None
@@ -91,7 +92,7 @@ class Station:
         self.answer: Code | None = Code.OK
         """To every command; None: silence."""
 
-    def request(self, **changes: object) -> dict[str, object]:
+    def request(self, *, reveal: bool = False, **changes: object) -> dict[str, object]:
         """A signed enrolment; `changes` are made after signing."""
         body = EnrollRequest(
             mac=self.mac,
@@ -102,17 +103,21 @@ class Station:
             nonce=secrets.token_hex(16),
             boot=1,
             held=self.registration.secret_ver if self.registration else 0,
+            commit=wire.commitment(self.mine),
+            reveal=self.mine if reveal else None,
             sig="AAAA",
         ).model_dump(mode="json")
         body["sig"] = wire.sign(self.sign_key, wire.REQUEST, body)
         return body | changes
 
-    async def enroll(self) -> EnrollAnswer:
-        """One call; keeps what a registered station is told."""
-        response = await self.http.post("/device/v1/enroll", json=self.request())
+    async def enroll(self, *, reveal: bool = False) -> EnrollAnswer:
+        """One call, two to compare a number; keeps what a registered station is told."""
+        response = await self.http.post("/device/v1/enroll", json=self.request(reveal=reveal))
         assert response.status_code == 200, response.text
         answer = EnrollAnswer.model_validate(response.json())
         wire.check(answer.server_pk, wire.ANSWER, response.json(), answer.sig)
+        if answer.status == "confirm" and not reveal:
+            return await self.enroll(reveal=True)
         if answer.sealed is not None:
             plain = wire.unseal(self.box_key, answer.sealed)
             self.registration = Registration.model_validate_json(plain)
