@@ -83,9 +83,10 @@ async def _run(
             await screen.start()
         fleet.rehearse(timetable)  # a mistake in it is told before anything starts
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(fleet.run(stop))]
+            group.create_task(fleet.run(stop))
+            await fleet.powered()
             if screen is not None:
-                running.append(group.create_task(screen.run(stop)))
+                group.create_task(screen.run(stop))
                 if console.is_terminal:
                     console.print(f"control surface: http://127.0.0.1:{screen.port}/stations")
             playing = [group.create_task(fleet.play(timetable))]

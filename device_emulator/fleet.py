@@ -119,6 +119,10 @@ class Fleet:
             await self._go_home()
         log.info("fleet.stopped")
 
+    async def powered(self) -> None:
+        """Wait until `run` has given every station its power: from then on each has a state."""
+        await self._powered.wait()
+
     async def close(self) -> None:
         """Give back storage and connections; also after a `start` that failed."""
         if self._platform is not None:
@@ -135,7 +139,7 @@ class Fleet:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.run(stop))
                 try:
-                    await self._powered.wait()
+                    await self.powered()
                     yield self
                 finally:
                     stop.set()

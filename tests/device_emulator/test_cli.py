@@ -1,6 +1,8 @@
 """`linli emulate`, as a process."""
 
 import asyncio
+import os
+import pty
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -18,14 +20,14 @@ from tests.support.until import until
 
 pytestmark = pytest.mark.peers
 
+PROGRAM = "from foundation.cli import main; main()"
 MACS = ("02a1b2c30001", "02a1b2c30002")
 
 
 @asynccontextmanager
 async def _linli(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    program = "from foundation.cli import main; main()"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", program, "emulate", *arguments),
+        *(sys.executable, "-c", PROGRAM, "emulate", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -91,3 +93,37 @@ async def test_a_mistake_is_one_clear_line(
     assert process.returncode == 2
     assert line.replace("TAKEN", taken) in output.decode()
     assert len(output.splitlines()) == 1, output.decode()
+
+
+async def test_on_a_terminal_there_is_a_table(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    arguments = ("--count", "2", "--data", str(tmp_path), "--url", "http://127.0.0.1:9")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PROGRAM, "emulate", *arguments),
+        *("--control-port", "0", "--chaos", "100"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "160"},
+    )
+    os.close(theirs)
+    os.set_blocking(ours, False)
+    shown = bytearray()
+
+    def table() -> bool:
+        try:
+            shown.extend(os.read(ours, 65536))
+        except BlockingIOError:
+            return False
+        return shown.count(b"UNREG") > 4 and b"http://127.0.0.1:" in shown
+
+    try:
+        await until(table, within=30)
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), 20) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        os.close(ours)
+    assert b"2 stations, 0 online" in shown
