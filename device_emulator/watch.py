@@ -48,7 +48,7 @@ def table(fleet: Fleet) -> Table:
     shown = Table(title=title, box=box.SIMPLE_HEAD)
     shown.add_column("station", no_wrap=True)
     shown.add_column("state", min_width=_STATE)
-    for name in ("online", *COUNTED):
+    for name in ("on", *COUNTED):
         shown.add_column(name, justify="right")
     if len(fleet.stations) <= _ROWS:
         for station in fleet.stations.values():
