@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 
 class In(BaseModel):
@@ -29,4 +29,15 @@ Code = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9A-
 """Of a building, unit or house; digits are advised ("01", "0101"), letters allowed."""
 
 Username = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_LINE)]
-Password = Annotated[SecretStr, Field(min_length=1, max_length=128)]
+
+
+def _text(secret: SecretStr) -> SecretStr:
+    """Half a surrogate pair is no character: it can be said in JSON, and not be encoded."""
+    try:
+        secret.get_secret_value().encode()
+    except UnicodeEncodeError:
+        raise ValueError("not text") from None
+    return secret
+
+
+Password = Annotated[SecretStr, Field(min_length=1, max_length=128), AfterValidator(_text)]

@@ -61,7 +61,7 @@ class EnrollRequest(Wire):
     model: str = Field(max_length=32, description="of the station")
     fw: str = Field(max_length=32, description="firmware")
     pk: Base64 = Field(description="public keys: Ed25519 then X25519, 64 bytes")
-    ts: int = Field(description="Unix seconds")
+    ts: int = Field(ge=0, le=2**53, description="Unix seconds")
     nonce: Nonce
     boot: int = Field(0, ge=0, le=2**53, description="power-ups; 0: not counted")
     held: int | None = Field(

@@ -1,13 +1,16 @@
 """What a stolen station can say to break what hears it: nothing of it may raise, or be stored."""
 
+import contextlib
 import json
 
 import pytest
+from pydantic import ValidationError
 from tortoise.context import TortoiseContext
 
-from device_registry.devices.models import DeviceSession
+from device_registry.devices.models import Device, DeviceSession, Status
 from device_registry.journal.models import DeviceEvent
 from foundation.wire.base import canonical, signature
+from tests.device_registry.boxes import Box, registered
 from tests.device_registry.stations import Air, Station, new_air
 
 TEXTS = (
@@ -153,3 +156,16 @@ async def test_deep_nesting(air: Air) -> None:
             "evt": '{"events":[{"seq":1,"y":"\\u0000"}],"sess":"%s","x":%s}',
         }.items():
             await thief.say(name, (shape % (thief.sess, deep)).encode())
+
+
+@pytest.mark.parametrize("ts", [-1, 2**53, 10**400])
+async def test_an_enrolment_of_another_age(air: Air, ts: int) -> None:
+    """Of a twin that was started less often: its time is compared with ours."""
+    box = Box(air.context)
+    device_id = await registered(box)
+    await box.secret()
+    await DeviceSession.create(mac=box.mac, boot=5, since=air.now())
+    box.boot = 4
+    with contextlib.suppress(ValidationError):
+        assert (await box.call(ts=ts)).status == "registered"
+    assert (await Device.get(id=device_id)).status is Status.ACTIVE
