@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
@@ -17,13 +17,31 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import BaseORMException
+from tortoise.exceptions import BaseORMException, DBConnectionError, OperationalError
 
 from foundation.errors import DomainError, Kind
 from foundation.settings import Database
 
 UNREACHABLE = (OSError, asyncpg.PostgresError, sqlite3.Error, BaseORMException)
 """What connecting raises, by dialect and layer."""
+
+
+AWAY: Final[tuple[type[Exception], ...]] = (
+    DBConnectionError,
+    OperationalError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    ConnectionError,
+)
+"""What a database that is down, starting, full or locked raises; ask `is_away` too."""
+
+_SIGNS: Final = (
+    *("is closed", "is locked", "is full", "disk i/o error"),
+    "cannot switch to state",  # a pooled connection was told its end while it was idle
+)
 
 
 class BadDatabase(DomainError):
@@ -123,6 +141,8 @@ async def opened(database: Database) -> AsyncIterator[TortoiseContext]:
     path = sqlite_path(database)
     if path is not None and str(path) != ":memory:":
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():  # people and their doors are in it; SQLite's other files follow
+            path.touch(mode=0o600)
     # Tortoise keeps prepared SQL by table name alone: that of another dialect must go.
     EXECUTOR_CACHE.clear()
     async with TortoiseContext() as context:
@@ -132,6 +152,14 @@ async def opened(database: Database) -> AsyncIterator[TortoiseContext]:
         except UNREACHABLE as error:
             raise BadDatabase(str(error) or type(error).__name__) from error
         yield context
+
+
+def is_away(error: Exception) -> bool:
+    """Whether one of `AWAY` is the database's state, and not our wrong use of it."""
+    ours_too = (OperationalError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+    if not isinstance(error, ours_too):
+        return True
+    return any(sign in str(error).lower() for sign in _SIGNS)
 
 
 def connection() -> BaseDBAsyncClient:

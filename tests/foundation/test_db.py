@@ -80,3 +80,13 @@ def test_a_url_is_taken_apart_whole():
     found = db.config(Database(url=SecretStr(url)))["connections"]["default"]["credentials"]
     assert (found["user"], found["password"], found["host"]) == ("us@er", "p/w", "db.example")
     assert (found["port"], found["database"], found["ssl"]) == (6432, "the name", "verify-full")
+
+
+async def test_a_new_database_is_its_owners_only(tmp_path):
+    path = tmp_path / "new" / "private.sqlite3"
+    async with db.opened(Database(url=SecretStr(f"sqlite://{path}"))) as tables:
+        await tables.generate_schemas()
+        await work()
+        made = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    assert made.pop("private.sqlite3") == 0o600
+    assert set(made.values()) == {0o600}, "what was written last is in another file"
