@@ -154,14 +154,18 @@ def _verified(message: Heard, speaker: Speaker) -> Hello:
     """The hello in `message`, signed with the secret that it names.
 
     Raises:
-        BadMessage: not a hello.
+        BadMessage: not a hello, or not that of this connection.
         BadSignature: not by this station, or with a secret that is over.
     """
     named = Hello.parse(storable(message.payload)).secret_ver
     keys = speaker.keys.get(named)
     if keys is None:
         raise BadSignature(f"secret {named} of {message.mac}")
-    return Hello.verify(message.payload, keys.up, message.mac)
+    hello = Hello.verify(message.payload, keys.up, message.mac)
+    if speaker.sess and message.epoch == speaker.epoch and hello.sess != speaker.sess:
+        # One connection has one name: this one was recorded in another, when boots were fewer.
+        raise BadMessage(f"a second hello of {message.mac}")
+    return hello
 
 
 def _went_back(speaker: Speaker, hello: Hello) -> bool:

@@ -8,10 +8,11 @@ from tortoise.context import TortoiseContext
 from device_registry.devices import commands
 from device_registry.devices.admission import Opening
 from device_registry.devices.commands import Outcome
+from device_registry.devices.models import Device, Status
 from device_registry.devices.states import CommandState
 from foundation.ids import new_id
 from foundation.wire.hello import Heartbeat
-from tests.device_registry.stations import COMMUNITY, Air, Clock, Station, new_air
+from tests.device_registry.stations import COMMUNITY, Air, Clock, Station, new_air, session
 
 DEADLINE_MS = 400
 """Of `new_air`."""
@@ -78,4 +79,16 @@ async def test_without_a_proven_uptime_nothing_is_sent_after_an_hour(air: Air) -
     outcome = await press(air, station)
     assert (outcome.state, outcome.code) == (CommandState.OFFLINE, "no_uptime")
     await station.say("hb", station.heartbeat())
+    assert (await press(air, station)).state is CommandState.EXECUTED
+
+
+async def test_a_recorded_hello_locks_nobody_out(air: Air) -> None:
+    """It names an earlier boot: believed, the honest station would look like a copy of itself."""
+    station = await air.connected()
+    recorded = station.hello()
+    station.boot += 1
+    await station.connect()
+    await station.say("hello", recorded)
+    assert (await Device.get(id=station.id)).status is Status.ACTIVE
+    assert (await session(station)).sess == station.sess
     assert (await press(air, station)).state is CommandState.EXECUTED
