@@ -32,7 +32,7 @@ def _facts(machine: dict[str, Any]) -> str:
     return (
         f"Measured {machine['at']} on {machine['cores']} cores ({machine['cpu']}), "
         f"load average before the run {machine['load_before']}, at its end "
-        f"{machine['load_after']} (a run alone ends at about 2); {machine['system']}, "
+        f"{machine['load_after']}; {machine['system']}, "
         f"Python {machine['python']}; {versions}.\n"
     )
 
