@@ -8,9 +8,10 @@ import structlog
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
-from business_api import idempotency, problems
+from business_api import idempotency
 from business_api.accounts.models import LoginFailure, SignInSession
 from business_api.idempotency_models import IdempotencyRecord
+from foundation import db
 from foundation.runner import Context
 from foundation.wake import first_of
 
@@ -30,8 +31,8 @@ async def run(context: Context, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             forgotten = await forget(context)
-        except problems.DATABASE_AWAY as error:
-            if not problems.is_away(error):
+        except db.AWAY as error:
+            if not db.is_away(error):
                 raise
             log.warning("housekeeping.put_off", error=type(error).__name__)
         else:

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,9 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
-from tortoise.exceptions import DBConnectionError, OperationalError
 
 from business_api.language import Language, language_of
+from foundation import db
 from foundation.errors import DomainError, Kind
 
 log = structlog.get_logger()
@@ -41,19 +40,6 @@ _HTTP: Final[Mapping[int, tuple[str, str, str]]] = {
     413: ("body-too-large", "The request body is too large", "请求内容过大"),
     500: ("internal-error", "Something went wrong on our side", "服务器内部错误"),
 }
-DATABASE_AWAY: Final[tuple[type[Exception], ...]] = (
-    DBConnectionError,
-    OperationalError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.InterfaceError,
-    ConnectionError,
-)
-"""What a database that is down, starting, full or locked raises; see `is_away`."""
-
-_AWAY: Final = ("is closed", "is locked", "is full", "disk i/o error")
-
 _MOST_ERRORS: Final = 50
 _RETRY_SECONDS: Final = 5
 
@@ -117,13 +103,6 @@ def http_answer(
     return _response(connection, status, code, title, headers=headers)
 
 
-def is_away(error: Exception) -> bool:
-    """Whether one of `DATABASE_AWAY` is the database's state, and not our wrong use of it."""
-    if not isinstance(error, OperationalError | asyncpg.InterfaceError):
-        return True
-    return any(sign in str(error).lower() for sign in _AWAY)
-
-
 def documents(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
     """What a route may answer besides success, for its `responses=`."""
     by_status: defaultdict[int, list[type[DomainError]]] = defaultdict(list)
@@ -143,7 +122,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(DomainError)(_domain)
     app.exception_handler(RequestValidationError)(_validation)
     app.exception_handler(HTTPException)(_http)
-    for away in DATABASE_AWAY:
+    for away in db.AWAY:
         app.exception_handler(away)(_database)
 
 
@@ -156,7 +135,7 @@ async def _http(request: Request, error: HTTPException) -> JSONResponse:
 
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
-    if not is_away(error):
+    if not db.is_away(error):
         raise error
     log.warning("database.connection.failed", error=type(error).__name__)
     return answer(DatabaseUnavailable(), request)

@@ -23,6 +23,7 @@ from foundation import conditions
 from foundation.backoff import pause
 from foundation.clock import Clock, utc_now
 from foundation.models import Job
+from foundation.outage import Outage
 from foundation.settings import Jobs
 from foundation.wake import Wake, first_of
 
@@ -103,6 +104,7 @@ class Worker:
         self._clock = clock
         self._running: dict[UUID, _Run] = {}
         self._free = asyncio.Event()
+        self._outage = Outage(self.name)
 
     async def start(self) -> None:
         """Nothing is needed before `run`."""
@@ -118,7 +120,10 @@ class Worker:
                 while not stop.is_set():
                     kick.clear()
                     self._free.clear()
-                    if not await self._take(group):
+                    took = False
+                    with self._outage.bridged():
+                        took = await self._take(group)
+                    if not took:
                         await first_of(kick, self._free, stop, within=self._settings.period)
             if self._running:
                 await asyncio.wait([run.task for run in self._running.values()])
@@ -158,22 +163,28 @@ class Worker:
         return jobs
 
     async def _do(self, job: Job, lease: UUID) -> None:
+        """Do one job and write down how it ended. If that fails the lease ends by itself."""
         try:
-            if job.attempts > self._settings.attempts:  # it took a process down each time
-                await self._fail(job, lease, "its process ended each time")
-                return
-            try:
-                await self._handlers[job.kind](job.payload)
-            except Exception as error:  # noqa: BLE001  (one job's trouble is not the worker's)
-                await self._failed_once(job, lease, error)
-            else:
-                await self._finish(job, lease)
+            with self._outage.bridged():
+                await self._try(job, lease)
         except asyncio.CancelledError:
-            await self._give_back(job, lease)
+            with self._outage.bridged():
+                await self._give_back(job, lease)
             raise
         finally:
             del self._running[job.id]
             self._free.set()
+
+    async def _try(self, job: Job, lease: UUID) -> None:
+        if job.attempts > self._settings.attempts:  # it took a process down each time
+            await self._fail(job, lease, "its process ended each time")
+            return
+        try:
+            await self._handlers[job.kind](job.payload)
+        except Exception as error:  # noqa: BLE001  (one job's trouble is not the worker's)
+            await self._failed_once(job, lease, error)
+        else:
+            await self._finish(job, lease)
 
     async def _finish(self, job: Job, lease: UUID) -> None:
         held = Job.filter(id=job.id, lease=lease)
@@ -215,9 +226,10 @@ class Worker:
     async def _upkeep(self) -> None:
         """Renew leases, measure, and forget old jobs, three times a lease."""
         while True:
-            await self._renew()
-            await self._measure()
-            await self._forget()
+            with self._outage.bridged():
+                await self._renew()
+                await self._measure()
+                await self._forget()
             await asyncio.sleep(self._settings.lease.total_seconds() / 3)
 
     async def _renew(self) -> None:

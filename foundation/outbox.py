@@ -21,6 +21,7 @@ from foundation import conditions
 from foundation.backoff import pause
 from foundation.clock import Clock, utc_now
 from foundation.models import OutboxMessage
+from foundation.outage import Outage
 from foundation.settings import Jobs
 from foundation.wake import Wake, first_of
 
@@ -98,6 +99,7 @@ class Dispatcher:
         self._settings = settings
         self._wake = wake
         self._clock = clock
+        self._outage = Outage(self.name)
 
     async def start(self) -> None:
         """Nothing is needed before `run`."""
@@ -112,14 +114,17 @@ class Dispatcher:
         with self._wake.listen(TOPIC) as kick:
             while not stop.is_set():
                 kick.clear()
-                # As many as go out at once, so that none waits here until its lease ends.
-                batch = await self._claim(self._settings.width)
+                batch: list[OutboxMessage] = []
+                with self._outage.bridged():
+                    # As many as go out at once, so that none waits here until its lease ends.
+                    batch = await self._claim(self._settings.width)
                 async with asyncio.TaskGroup() as group:
                     for message in batch:
                         group.create_task(self._deliver(message), name="outbox delivery")
                 if loop.time() - measured > period.total_seconds():
                     measured = loop.time()
-                    await self._measure()
+                    with self._outage.bridged():
+                        await self._measure()
                 if not batch:
                     await first_of(kick, stop, within=period)
 
@@ -144,14 +149,16 @@ class Dispatcher:
         return batch
 
     async def _deliver(self, message: OutboxMessage) -> None:
-        try:
-            async with asyncio.timeout(self._settings.lease.total_seconds() / 2):
-                await self._handlers[message.topic](message.key, message.payload)
-        except Exception as error:  # noqa: BLE001  (the next message is not to blame)
-            await self._failed(message, error)
-        else:
-            await OutboxMessage.filter(id=message.id).delete()
-            SENT.labels(message.topic, "delivered").inc()
+        """Deliver one, and write down how it ended. If that fails it is delivered again."""
+        with self._outage.bridged():
+            try:
+                async with asyncio.timeout(self._settings.lease.total_seconds() / 2):
+                    await self._handlers[message.topic](message.key, message.payload)
+            except Exception as error:  # noqa: BLE001  (the next message is not to blame)
+                await self._failed(message, error)
+            else:
+                await OutboxMessage.filter(id=message.id).delete()
+                SENT.labels(message.topic, "delivered").inc()
 
     async def _failed(self, message: OutboxMessage, error: Exception) -> None:
         text = f"{type(error).__name__}: {error}"

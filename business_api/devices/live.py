@@ -16,8 +16,9 @@ from business_api.devices.live_changes import Change, Scope
 from business_api.devices.live_feed import Live, TooManyStreams
 from business_api.devices.live_watcher import Watcher
 from business_api.devices.openings import own_houses
-from business_api.problems import DATABASE_AWAY, documents, is_away
+from business_api.problems import documents
 from device_registry.devices import queries
+from foundation import db
 from foundation.runner import Context
 
 router = APIRouter(tags=["live"])
@@ -97,8 +98,8 @@ async def _events(
                 watcher.scope = await _scope(context, watcher.actor)
         except NotSignedIn:
             watcher.let_go("signed_out")
-        except DATABASE_AWAY as error:
-            if not is_away(error):
+        except db.AWAY as error:
+            if not db.is_away(error):
                 raise
             watcher.let_go("resync")
         else:

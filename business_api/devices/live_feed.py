@@ -18,7 +18,7 @@ from business_api.accounts import sessions
 from business_api.actors import Actor
 from business_api.devices.live_changes import Scope, Seen
 from business_api.devices.live_watcher import End, Watcher
-from business_api.problems import DATABASE_AWAY, is_away
+from foundation import db
 from foundation.errors import DomainError, Kind
 from foundation.runner import Context
 from foundation.wake import first_of
@@ -158,8 +158,8 @@ class Live:
                 await self._let_go_of_ended()
             for room in list(self._rooms.values()):
                 await room.look(self._context)
-        except DATABASE_AWAY as error:
-            if not is_away(error):
+        except db.AWAY as error:
+            if not db.is_away(error):
                 raise
             log.warning("live.look.failed", error=type(error).__name__)
             self._let_go(self._watchers, "resync")
