@@ -8,7 +8,8 @@ Only the names count. One line each, by the reason.
 
 # Overridden or implemented for Tortoise.
 _in_transaction, client_class, reduces_to_sql, reversible, state_forward, database_forward
-old_state, new_state, dependencies, initial
+old_state, new_state, dependencies, initial, exc_val, exc_tb
+exc_val, exc_tb
 
 # Overridden or implemented for amqtt (broker.server).
 authenticate, topic_filtering, feed_eof, get_peer_info, get_ssl_info
