@@ -48,6 +48,7 @@ async def site(database: Database, tmp_path: Path):
         yield site
 
 
+@pytest.mark.timeout(600)
 async def test_none_of_2000_commands_opens_late_or_twice(site: Site) -> None:
     await _storm(site, commands=2_000)
 
