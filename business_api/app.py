@@ -8,27 +8,13 @@ from fastapi import APIRouter, FastAPI
 
 from business_api import health_api, openapi, problems
 from business_api.accounts import router as accounts
-from business_api.accounts.authentication import Sessions
-from business_api.devices import acts, alarms, codes, device_api, doors, live, records
-from business_api.devices import router as stations
+from business_api.authentication import Sessions
+from business_api.devices import device_api
 from business_api.middleware import BodyLimit, Edge
-from business_api.places import router as places
 from business_api.rate_limits import RateLimit
-from business_api.residents import router as residents
 from foundation.runner import Context
 
-V1: Final[tuple[APIRouter, ...]] = (
-    accounts.router,
-    places.router,
-    residents.router,
-    stations.router,
-    acts.router,
-    alarms.router,
-    codes.router,
-    doors.router,
-    records.router,
-    live.router,
-)
+V1: Final[tuple[APIRouter, ...]] = (accounts.router,)
 """Everything under `/v1`, in the order of the documentation."""
 
 

@@ -1,18 +1,21 @@
 """What an endpoint may ask for.
 
-Scope comes from the session alone: an endpoint compares what it loads with
-`actor.community_id`, and what belongs to somebody else is not found.
+Every endpoint names the permission it needs (`needs`), and asks the actor again about the
+place of what it loads (`actor.require`, `actor.within`): scope comes from the session alone.
+An endpoint that needs none is about the signed-in account itself (`CurrentActor`), or open
+to everybody; the test of the tenant matrix holds the list of both.
 """
 
 from ipaddress import ip_address
-from typing import Annotated, Protocol, cast
+from typing import Annotated, Any, Protocol, cast
 
 import structlog
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
-from business_api.actors import AccountKind, Actor
+from business_api.actors import Actor, NotAllowed, NotFound
+from business_api.authz.permissions import Permission
 from business_api.rate_limits import RateLimit
 from foundation.errors import DomainError, Kind
 from foundation.runner import Context
@@ -23,13 +26,6 @@ class NotSignedIn(DomainError):
 
     kind, code, title = Kind.UNAUTHENTICATED, "not-signed-in", "Sign in first"
     title_zh = "请先登录"
-
-
-class NotAllowed(DomainError):
-    """Signed in, but this is for others."""
-
-    kind, code, title = Kind.FORBIDDEN, "not-allowed", "This account may not do that"
-    title_zh = "没有权限"
 
 
 class Authenticator(Protocol):
@@ -74,13 +70,29 @@ async def _actor(request: Request, bearer: _Bearer) -> Actor:
 CurrentActor = Annotated[Actor, Depends(_actor)]
 
 
-async def _admin(actor: CurrentActor) -> Actor:
-    if actor.kind is not AccountKind.COMMUNITY_ADMIN:
-        raise NotAllowed
-    return actor
+class Needs:
+    """A dependency: the signed-in account, if it holds a permission anywhere at all.
+
+    Raises:
+        NotFound: the request is about one thing, and the actor may see nothing of its kind.
+        NotAllowed: it may not do that anywhere.
+    """
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+
+    async def __call__(self, request: Request, actor: CurrentActor) -> Actor:
+        """See the class."""
+        if not actor.reach(self.permission).nowhere:
+            return actor
+        if request.path_params and actor.reach(self.permission.view).nowhere:
+            raise NotFound
+        raise NotAllowed(self.permission.value)
 
 
-AdminActor = Annotated[Actor, Depends(_admin)]
+def needs(permission: Permission) -> Any:
+    """`actor: Annotated[Actor, needs(Permission.HOUSE_VIEW)]`: shown in the API document too."""
+    return Depends(Needs(permission))
 
 
 def client_address(connection: HTTPConnection) -> str:

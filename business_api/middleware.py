@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from business_api import auditing
 from business_api.deps import client_address
 from business_api.problems import http_answer
 from foundation.ids import new_ulid
@@ -61,6 +62,7 @@ class Edge:
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        auditing.address.set(client_address(HTTPConnection(scope)))
         began = time.perf_counter()
         status = 0
 

@@ -1,10 +1,14 @@
 """The OpenAPI document: FastAPI's own, with our problems instead of its validation errors."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 
-from business_api.deps import NotAllowed, NotSignedIn
+from business_api.actors import NotAllowed
+from business_api.deps import Needs, NotSignedIn
 from business_api.problems import InvalidRequest, Problem, documents
 from business_api.rate_limits import TooManyRequests
 from foundation.errors import DomainError
@@ -19,13 +23,30 @@ def install(app: FastAPI) -> None:
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _complete(plain())
+            app.openapi_schema = _complete(plain(), _permissions(app))
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
 
 
-def _complete(document: dict[str, Any]) -> dict[str, Any]:
+def _permissions(app: FastAPI) -> dict[str, str]:
+    """By operation: the permission it needs."""
+    return {
+        route.operation_id: needed.permission.value
+        for route in app.routes
+        if isinstance(route, APIRoute) and route.operation_id
+        for needed in _needed(route.dependant)
+    }
+
+
+def _needed(dependant: Dependant) -> Iterator[Needs]:
+    if isinstance(dependant.call, Needs):
+        yield dependant.call
+    for inner in dependant.dependencies:
+        yield from _needed(inner)
+
+
+def _complete(document: dict[str, Any], permissions: dict[str, str]) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     problem = Problem.model_json_schema(ref_template=_REF)
     schemas.update(problem.pop("$defs"))
@@ -36,6 +57,8 @@ def _complete(document: dict[str, Any]) -> dict[str, Any]:
     for operations in document["paths"].values():
         for operation in operations.values():
             _complete_operation(operation)
+            if permission := permissions.get(operation.get("operationId", "")):
+                operation["x-permission"] = permission
     return document
 
 

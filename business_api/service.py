@@ -12,7 +12,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from business_api import housekeeping
+from business_api import background, housekeeping
 from business_api.app import create_app
 from business_api.patience import PatientProtocol
 from foundation.certificates import server_context
@@ -81,6 +81,7 @@ class HttpService:
             for server, bound in zip(self._servers, self._sockets, strict=True):
                 group.create_task(server.serve(sockets=[bound]))
             group.create_task(housekeeping.run(self._context, stop))
+            group.create_task(background.run(self._context, stop))
             await stop.wait()
             self.app.state.stop.set()
             for server in self._servers:

@@ -38,6 +38,8 @@ class Line:
     object: str
     community_id: UUID | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    operator_id: UUID | None = None
+    company_id: UUID | None = None
 
 
 async def append(
@@ -46,6 +48,8 @@ async def append(
     action: str,
     object: str,  # noqa: A002  (the word of the field)
     community_id: UUID | None = None,
+    operator_id: UUID | None = None,
+    company_id: UUID | None = None,
     clock: Clock = utc_now,
     **facts: Any,
 ) -> None:
@@ -55,11 +59,15 @@ async def append(
         actor: `account/{id}`, `device/{mac}` or `platform`.
         action: `noun.verb`, e.g. `door.open`.
         object: `{kind}/{id}` of what was acted on.
-        community_id: whose staff may read it; None: the operator's only.
+        community_id: whose staff may read it, and those above them in the tenant tree.
+        operator_id: the operator, when nothing below says it; None with the others: the
+            platform's own.
+        company_id: the property company, when no community says it.
         clock: when it was done.
         facts: JSON values; never secrets, never personal data in clear.
     """
-    await append_all([Line(actor, action, object, community_id, facts)], clock=clock)
+    line = Line(actor, action, object, community_id, facts, operator_id, company_id)
+    await append_all([line], clock=clock)
 
 
 async def append_all(lines: Sequence[Line], *, clock: Clock = utc_now) -> None:
@@ -79,6 +87,8 @@ async def append_all(lines: Sequence[Line], *, clock: Clock = utc_now) -> None:
                 actor=line.actor,
                 action=line.action,
                 object=line.object,
+                operator_id=line.operator_id,
+                company_id=line.company_id,
                 community_id=line.community_id,
                 facts=dict(line.facts),
                 prev_hash=prev,
@@ -106,6 +116,8 @@ def _hash(line: AuditEvent) -> str:
         "actor": line.actor,
         "action": line.action,
         "object": line.object,
+        "operator": str(line.operator_id) if line.operator_id else None,
+        "company": str(line.company_id) if line.company_id else None,
         "community": str(line.community_id) if line.community_id else None,
         "facts": line.facts,
         "prev": line.prev_hash,

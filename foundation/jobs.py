@@ -78,6 +78,17 @@ async def enqueue(
             return None
 
 
+async def once(kind: str, key: str, *, clock: Clock = utc_now) -> bool:
+    """Want a job done that is wanted only once, done or not; whether it is new.
+
+    For timed jobs, whose key is the time they were due. Remembered for as long as done jobs
+    are kept. Two statements; kick `jobs` after it.
+    """
+    if await Job.exists(kind=kind, key=key):
+        return False
+    return await enqueue(kind, {}, key=key, clock=clock) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     job: Job

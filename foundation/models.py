@@ -15,6 +15,8 @@ class AuditEvent(Model):
     actor = fields.CharField(max_length=80)
     action = fields.CharField(max_length=60, db_index=True)
     object = fields.CharField(max_length=120, db_index=True)
+    operator_id = fields.UUIDField(null=True, db_index=True)
+    company_id = fields.UUIDField(null=True, db_index=True)
     community_id = fields.UUIDField(null=True, db_index=True)
     facts = fields.JSONField()
     prev_hash = fields.CharField(max_length=64)

@@ -10,11 +10,12 @@ from uuid import UUID
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
+from business_api import auditing
 from business_api.accounts import login, passwords, sessions
 from business_api.accounts.models import Account
-from business_api.actors import AccountKind, Actor
+from business_api.actors import Actor
+from business_api.authz.scope import Site
 from device_registry.access import grants
-from foundation import audit
 from foundation.errors import DomainError, Kind
 from foundation.runner import Context
 
@@ -54,10 +55,8 @@ class AccountRow:
     """An account, without anything secret."""
 
     id: UUID
-    username: str
+    username: str | None
     name: str
-    kind: AccountKind
-    community_id: UUID
     disabled_at: datetime | None
     created_at: datetime
 
@@ -69,13 +68,9 @@ class NewAccount:
     username: str
     password_hash: str
     name: str
-    kind: AccountKind
-    community_id: UUID
 
 
-async def prepare(
-    username: str, password: str, name: str, kind: AccountKind, *, community_id: UUID
-) -> NewAccount:
+async def prepare(username: str, password: str, name: str) -> NewAccount:
     """Check and hash; apart from `create`, because hashing must not hold up a transaction.
 
     Raises:
@@ -86,7 +81,7 @@ async def prepare(
         raise BadUsername
     passwords.check_rules(password, username)
     password_hash = await passwords.hash_password(password)
-    return NewAccount(username, password_hash, name, kind, community_id)
+    return NewAccount(username, password_hash, name)
 
 
 async def create(context: Context, actor: str, new: NewAccount) -> AccountRow:
@@ -100,14 +95,12 @@ async def create(context: Context, actor: str, new: NewAccount) -> AccountRow:
             account = await Account.create(
                 username=new.username,
                 password_hash=new.password_hash,
-                kind=new.kind,
                 name=new.name,
-                community_id=new.community_id,
                 created_at=context.clock(),
             )
         except IntegrityError:
             raise UsernameTaken from None
-        await _audited(context, actor, "account.create", account, kind=new.kind.value)
+        await _audited(context, actor, "account.create", account)
     return _row(account)
 
 
@@ -155,7 +148,7 @@ async def change_password(
         TooManyTries, WeakPassword, SignInBusy: see there.
     """
     account = await _account(actor.account_id)
-    passwords.check_rules(new, account.username)
+    passwords.check_rules(new, account.username or "")
     attempt = await login.count_try(context, f"password/{account.id}", address)
     if not await login.is_right_try(attempt, current, account.password_hash):
         raise WrongPassword
@@ -170,7 +163,7 @@ async def reset_password(context: Context, actor: str, account_id: UUID, new: st
         NoSuchAccount, WeakPassword, SignInBusy: see there.
     """
     account = await _account(account_id)
-    passwords.check_rules(new, account.username)
+    passwords.check_rules(new, account.username or "")
     await _set_password(context, actor, account, new)
 
 
@@ -205,7 +198,6 @@ async def _switch(context: Context, actor: str, account_id: UUID, *, disabled: b
             account_id,
             disabled,
             actor=actor,
-            community_id=account.community_id,
             clock=context.clock,
         )
         action = "account.disable" if disabled else "account.enable"
@@ -227,14 +219,7 @@ async def _set_password(
 async def _audited(
     context: Context, actor: str, action: str, account: Account, **facts: str | int
 ) -> None:
-    await audit.append(
-        actor=actor,
-        action=action,
-        object=f"account/{account.id}",
-        community_id=account.community_id,
-        clock=context.clock,
-        **facts,
-    )
+    await auditing.note(context, actor, action, f"account/{account.id}", Site(), **facts)
 
 
 async def _account(account_id: UUID) -> Account:
@@ -249,8 +234,6 @@ def _row(account: Account) -> AccountRow:
         account.id,
         account.username,
         account.name,
-        account.kind,
-        account.community_id,
         account.disabled_at,
         account.created_at,
     )

@@ -85,7 +85,6 @@ async def sign_in(
             actor=f"account/{account.id}",
             action="session.begin",
             object=f"session/{issued.session_id}",
-            community_id=account.community_id,
             clock=context.clock,
             address=address,
         )
@@ -151,7 +150,6 @@ async def _refused(context: Context, typed: str, account: Account | None, addres
         actor="platform",
         action="session.refuse",
         object=f"account/{account.id}" if account else f"username/{_keyed(context, typed)[:16]}",
-        community_id=account.community_id if account else None,
         clock=context.clock,
         address=address,
     )

@@ -91,8 +91,6 @@ async def me(actor: CurrentActor) -> MeOut:
         id=account.id,
         username=account.username,
         name=account.name,
-        kind=account.kind,
-        community_id=account.community_id,
         session_id=actor.session_id,
     )
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from pydantic import StringConstraints
 
-from business_api.actors import AccountKind
 from business_api.schemas import In, Out, Password, Username
 
 RefreshToken = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -54,10 +53,8 @@ class MeOut(Out):
     """The signed-in account."""
 
     id: UUID
-    username: str
+    username: str | None
     name: str
-    kind: AccountKind
-    community_id: UUID
     session_id: UUID
 
 

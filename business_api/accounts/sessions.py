@@ -10,9 +10,10 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
-from business_api.accounts.models import Account, SignInSession
+from business_api.accounts.models import Account, RoleGrant, SignInSession
 from business_api.accounts.tokens import Tokens
 from business_api.actors import Actor
+from business_api.authz.grants import Grant
 from business_api.deps import NotSignedIn
 from foundation import audit
 from foundation.errors import DomainError, Kind
@@ -105,13 +106,24 @@ async def refresh(context: Context, refresh_token: str, address: str) -> Issued:
     return _issue(context, tokens, session, session.account, following)
 
 
-async def actor_of(session_id: UUID, now: datetime) -> Actor | None:
-    """Who is signed in by a live session, as of now; None when it is over. One statement."""
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who is signed in by a session, and the roles it was given. Live ones or not."""
+
+    account_id: UUID
+    session_id: UUID
+    name: str
+    grants: tuple[Grant, ...]
+
+
+async def signed_in(session_id: UUID, now: datetime) -> SignedIn | None:
+    """Who is signed in by a live session, as of now; None when it is over. Two statements."""
     session = await SignInSession.get_or_none(id=session_id).select_related("account")
     if session is None or not _is_live(session, now):
         return None
     account = session.account
-    return Actor(account.id, account.kind, account.community_id, session.id, account.name)
+    held = await RoleGrant.filter(account_id=account.id)
+    return SignedIn(account.id, session.id, account.name, tuple(row.grant for row in held))
 
 
 async def listed(account_id: UUID, now: datetime) -> list[SessionRow]:
@@ -150,7 +162,6 @@ async def end(context: Context, actor: Actor, session_id: UUID, reason: str) -> 
             actor=actor.audit,
             action="session.end",
             object=f"session/{session_id}",
-            community_id=actor.community_id,
             clock=context.clock,
             reason=reason,
         )
@@ -173,7 +184,6 @@ async def _stolen(context: Context, session: SignInSession, address: str) -> Non
             actor="platform",
             action="session.revoke",
             object=f"session/{session.id}",
-            community_id=session.account.community_id,
             clock=context.clock,
             reason="token_reuse",
             account=str(session.account.id),
@@ -186,14 +196,7 @@ def _issue(
     context: Context, tokens: Tokens, session: SignInSession, account: Account, refresh_token: str
 ) -> Issued:
     life = context.settings.auth.access_life
-    access = tokens.access(
-        account.id,
-        session.id,
-        account.kind,
-        account.community_id,
-        now=context.clock(),
-        life=life,
-    )
+    access = tokens.access(account.id, session.id, now=context.clock(), life=life)
     return Issued(access, int(life.total_seconds()), refresh_token, session.id)
 
 

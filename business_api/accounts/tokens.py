@@ -16,7 +16,6 @@ from uuid import UUID
 
 import jwt
 
-from business_api.actors import AccountKind
 from business_api.deps import NotSignedIn
 from foundation.ids import new_ulid
 from foundation.security import Keyring
@@ -38,8 +37,6 @@ class Tokens:
         self,
         account_id: UUID,
         session_id: UUID,
-        kind: AccountKind,
-        community_id: UUID,
         *,
         now: datetime,
         life: timedelta,
@@ -49,8 +46,6 @@ class Tokens:
             "iss": _ISSUER,
             "sub": str(account_id),
             "sid": str(session_id),
-            "kind": kind.value,
-            "community": str(community_id),
             "iat": int(now.timestamp()),
             "exp": int((now + life).timestamp()),
             "jti": new_ulid(),

@@ -2,6 +2,9 @@
 
 MODELS = [
     "business_api.accounts.models",
+    "business_api.organisations.models",
     "business_api.places.models",
+    "business_api.people.models",
+    "business_api.residents.models",
     "business_api.idempotency_models",
 ]

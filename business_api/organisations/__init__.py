@@ -1,0 +1,1 @@
+"""The tenants: operators, property companies, communities (BR1, BR26)."""

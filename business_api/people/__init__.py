@@ -1,0 +1,1 @@
+"""Persons and their data: sealed, masked, revealed with a reason, erased."""
