@@ -10,7 +10,7 @@ from business_api import health_api, openapi, problems
 from business_api.accounts import router as accounts
 from business_api.authentication import Sessions
 from business_api.devices import device_api
-from business_api.middleware import BodyLimit, Edge
+from business_api.middleware import BodyLimit, Edge, Limit
 from business_api.rate_limits import RateLimit
 from foundation.runner import Context
 
@@ -44,8 +44,8 @@ def create_app(context: Context) -> FastAPI:
     openapi.install(app)
     app.add_middleware(
         BodyLimit,
-        most=context.settings.http.max_body,
-        under={device_api.router.prefix: device_api.MAX_BODY},
+        limit=Limit(context.settings.http.max_body),
+        under={device_api.router.prefix: Limit(device_api.MAX_BODY)},
     )
     app.add_middleware(Edge)
     return app

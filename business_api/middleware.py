@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -88,27 +88,28 @@ class Edge:
             _count(scope, status or 499, time.perf_counter() - began)
 
 
+class Limit(NamedTuple):
+    """Of a request body: bytes, and seconds until all of it is there."""
+
+    most: int
+    seconds: float = 30
+
+
 class BodyLimit:
-    """Refuses a request body that is, or becomes, longer than `most` bytes (413), or late (408).
+    """Refuses a request body that is, or becomes, too long (413), or late (408).
 
     Args:
         app: the next layer.
-        most: bytes, in general.
-        seconds: for all of it.
-        under: path prefix -> bytes, where it is something else.
+        limit: in general.
+        under: path prefix -> limit, where it is something else.
     """
 
     def __init__(
-        self,
-        app: ASGIApp,
-        most: int,
-        seconds: float = 30,
-        under: Mapping[str, int] = MappingProxyType({}),
+        self, app: ASGIApp, limit: Limit, under: Mapping[str, Limit] = MappingProxyType({})
     ) -> None:
         self._app = app
-        self._most = most
+        self._limit = limit
         self._under = under
-        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -117,14 +118,14 @@ class BodyLimit:
             return
         path = scope["path"]
         limits = (limit for prefix, limit in self._under.items() if path.startswith(prefix))
-        most = next(limits, self._most)
+        most, seconds = next(limits, self._limit)
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isascii() and declared.isdigit() and int(declared[:20]) > most:
             too_large = http_answer(413, HTTPConnection(scope), headers={"Connection": "close"})
             await too_large(scope, receive, send)
             return
         read, complete = 0, False
-        deadline = asyncio.get_running_loop().time() + self._seconds
+        deadline = asyncio.get_running_loop().time() + seconds
 
         async def limited() -> Message:
             nonlocal read, complete
