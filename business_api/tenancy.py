@@ -1,8 +1,7 @@
 """Where a row is in the tenant tree: the columns every row of a community carries."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Final
-from uuid import UUID
+from typing import Any, ClassVar, Final
 
 from tortoise import fields
 from tortoise.models import Model
@@ -38,6 +37,6 @@ class InCommunity(Model):
         return Site(self.operator_id, self.company_id, self.community_id)
 
 
-def place(site: Site) -> dict[str, UUID | None]:
+def place(site: Site) -> dict[str, Any]:
     """The three columns of a row in the community of `site`."""
     return {name: site.at(level) for level, name in COLUMNS.items()}

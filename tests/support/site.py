@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import httpx
 
+from business_api.accounts import sessions
 from business_api.accounts.models import Account
-from business_api.accounts.passwords import hash_password
-from business_api.actors import AccountKind
-from business_api.places.models import Community
+from business_api.authz.roles import Role
+from business_api.authz.scope import Site as Where
+from business_api.organisations.models import Community, Operator, PropertyCompany
+from business_api.places.models import Building, House, Unit
+from business_api.residents.models import ResidentType
+from business_api.tenancy import place
 from device_emulator.emulated import Emulated
 from device_emulator.fleet import Fleet, Plan
 from foundation import db, runner
@@ -22,18 +25,26 @@ from foundation.runner import Context, Service
 from foundation.security import load_keyring
 from foundation.serve import available
 from foundation.settings import Auth, Broker, Database, Devices, Http, Settings
+from tests.support import tenants
 from tests.support.postgres import free_port
+from tests.support.tenants import PASSWORD
 from tests.support.until import until
-
-PASSWORD = "correct horse battery"
 
 
 @dataclass(slots=True)
 class Site:
-    """What a test may reach."""
+    """What a test may reach: 柏树园, its building 01, unit 1 and house 0101, and its staff.
+
+    `admin` is the community admin, `operator` the admin of the operator.
+    """
 
     context: Context
+    operator: Operator
+    company: PropertyCompany
     community: Community
+    building: Building
+    unit: Unit
+    house: House
     stack: AsyncExitStack
     _clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
 
@@ -52,15 +63,24 @@ class Site:
         """The certificate authority of this site."""
         return self.context.settings.data_dir / "tls" / "ca.pem"
 
-    async def account(self, username: str, kind: AccountKind, community: UUID) -> Account:
-        """A person who can sign in with `PASSWORD`."""
-        return await Account.create(
-            username=username,
-            password_hash=await hash_password(PASSWORD),
-            kind=kind,
-            name=username,
-            community_id=community,
-        )
+    async def account(self, username: str) -> Account:
+        """The account of somebody who can sign in with `PASSWORD`, made if there is none."""
+        found = await Account.get_or_none(username=username)
+        return found or await tenants.account(username, self.context.clock())
+
+    async def role(self, username: str, role: Role, where: Where) -> httpx.AsyncClient:
+        """Give somebody a role at `where`; signed in."""
+        await tenants.give(await self.account(username), role, where, self.context.clock())
+        self.context.wake.kick(sessions.TOPIC)
+        return await self.signed_in(username)
+
+    async def resident(
+        self, username: str, house: House, type_: ResidentType = ResidentType.OWNER
+    ) -> httpx.AsyncClient:
+        """Somebody who lives in `house` and may open the doors on the way; signed in."""
+        await tenants.settle(await self.account(username), house, type_, self.context.clock())
+        self.context.wake.kick(sessions.TOPIC)
+        return await self.signed_in(username)
 
     async def signed_in(self, username: str) -> httpx.AsyncClient:
         """An HTTP client of this person; one session each."""
@@ -75,30 +95,10 @@ class Site:
             self._clients[username] = client
         return self._clients[username]
 
-    async def house(self) -> dict[str, Any]:
-        """A house on unit 1 of building 01, made through the API."""
-        admin = await self.signed_in("admin")
-        form = {"code": "01", "name": "1号楼", "has_units": True}
-        building = (await admin.post("/buildings", json=form)).json()
-        unit = (await admin.post(f"/buildings/{building['id']}/units", json={"code": "1"})).json()
-        form = {"building_id": building["id"], "unit_id": unit["id"], "code": "0101"}
-        answer = await admin.post("/houses", json=form)
-        assert answer.status_code == 201, answer.text
-        house: dict[str, Any] = answer.json()
-        return house
-
-    async def resident(self, username: str, house_id: str) -> httpx.AsyncClient:
-        """Somebody who lives in a house, made through the API, and signed in."""
-        admin = await self.signed_in("admin")
-        form = {"username": username, "name": username, "password": PASSWORD}
-        answer = await admin.post(f"/houses/{house_id}/residents", json=form)
-        assert answer.status_code == 201, answer.text
-        return await self.signed_in(username)
-
     async def free_codes(self, count: int) -> list[str]:
         """New communication codes of the pool."""
-        admin = await self.signed_in("admin")
-        answer = await admin.post("/communication-codes", json={"count": count, "batch": "test"})
+        operator = await self.signed_in("operator")
+        answer = await operator.post("/communication-codes", json={"count": count, "batch": "test"})
         assert answer.status_code == 201, answer.text
         codes: list[str] = answer.json()["codes"]
         return codes
@@ -116,7 +116,7 @@ class Site:
             "position": "gate",
             **place,
         }
-        answer = await admin.post("/stations", json=form)
+        answer = await admin.post(f"/communities/{self.community.id}/stations", json=form)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
@@ -154,9 +154,7 @@ async def running(chosen: Settings) -> AsyncIterator[Site]:
         waiting.cancel()
         if serving.done():
             serving.result()
-        community = await Community.create(name="柏树园")
-        site = Site(context, community, stack)
-        await site.account("admin", AccountKind.COMMUNITY_ADMIN, community.id)
+        site = await _founded(context, stack)
         try:
             yield site
         finally:
@@ -164,3 +162,23 @@ async def running(chosen: Settings) -> AsyncIterator[Site]:
                 await client.aclose()
             stop.set()
             await serving
+
+
+async def _founded(context: Context, stack: AsyncExitStack) -> Site:
+    """The community, with everything above it and one house in it."""
+    now = context.clock()
+    operator = await Operator.create(name="邻里运营", created_at=now)
+    company = await PropertyCompany.create(operator_id=operator.id, name="松柏物业", created_at=now)
+    community = await Community.create(
+        operator_id=operator.id, company_id=company.id, name="柏树园", created_at=now
+    )
+    where = place(community.site)
+    building = await Building.create(code="01", name="1号楼", has_units=True, **where)
+    unit = await Unit.create(building=building, code="1", **where)
+    house = await House.create(building=building, unit=unit, code="0101", **where)
+    for username, role, site in (
+        ("operator", Role.OPERATOR_ADMIN, operator.site),
+        ("admin", Role.COMMUNITY_ADMIN, community.site),
+    ):
+        await tenants.give(await tenants.account(username, now), role, site, now)
+    return Site(context, operator, company, community, building, unit, house, stack)
