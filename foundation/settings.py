@@ -183,6 +183,28 @@ class Jobs(Group):
     keep_failed: timedelta = Field(timedelta(days=90), description="how long failed ones do")
 
 
+class Files(Group):
+    """What people upload."""
+
+    bucket: str | None = Field(None, description="S3 bucket; empty: the folder files in data_dir")
+    endpoint: str | None = Field(None, description="of an S3 service other than Amazon's")
+    region: str | None = Field(None, description="of the bucket")
+    access_key: str | None = Field(None, description="of the S3 service")
+    secret_key: SecretStr | None = Field(None, description="of the S3 service")
+    virtual_hosted: bool = Field(False, description="the bucket is part of the host's name")
+    scanner: str | None = Field(
+        None,
+        description="command of a virus scanner; gets the path of the file as its last argument, "
+        "exits with 0 for clean, 1 for infected (clamdscan does)",
+    )
+    scanner_timeout: timedelta = Field(timedelta(seconds=60), description="for one file")
+    link_life: timedelta = Field(timedelta(minutes=10), description="of a signed link")
+    unused_for: timedelta = Field(
+        timedelta(hours=24), description="a file that nothing was made of is deleted after it"
+    )
+    unused_files: int = Field(60, ge=1, description="such files an account at once")
+
+
 class Settings(BaseSettings):
     """`LINLI_DATABASE__URL=… LINLI_BROKER__PORT=1884 linli serve`."""
 
@@ -212,6 +234,7 @@ class Settings(BaseSettings):
     devices: Devices = Devices()
     auth: Auth = Auth()
     jobs: Jobs = Jobs()
+    files: Files = Files()
 
     @model_validator(mode="after")
     def _keep_sqlite_in_data_dir(self) -> Self:
