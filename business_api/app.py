@@ -10,11 +10,16 @@ from business_api import health_api, openapi, problems
 from business_api.accounts import router as accounts
 from business_api.authentication import Sessions
 from business_api.devices import device_api
+from business_api.files import router as files
+from business_api.files.store import Store
 from business_api.middleware import BodyLimit, Edge, Limit
 from business_api.rate_limits import RateLimit
 from foundation.runner import Context
 
-V1: Final[tuple[APIRouter, ...]] = (accounts.router,)
+V1: Final[tuple[APIRouter, ...]] = (
+    accounts.router,
+    files.router,
+)
 """Everything under `/v1`, in the order of the documentation."""
 
 
@@ -33,11 +38,13 @@ def create_app(context: Context) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context
+    context.provide(Store, Store(context.settings.files, context.settings.data_dir))
     app.state.authenticator = Sessions(context)
     app.state.requests_per_account = RateLimit(context.settings.auth.requests_per_minute)
     app.state.stop = asyncio.Event()
     for router in V1:
         app.include_router(router, prefix="/v1")
+    app.include_router(files.bytes_router)
     app.include_router(device_api.router)
     app.include_router(health_api.router)
     problems.install(app)
@@ -45,7 +52,10 @@ def create_app(context: Context) -> FastAPI:
     app.add_middleware(
         BodyLimit,
         limit=Limit(context.settings.http.max_body),
-        under={device_api.router.prefix: Limit(device_api.MAX_BODY)},
+        under={
+            "/v1/files": Limit(files.MAX_BODY, files.BODY_SECONDS),
+            device_api.router.prefix: Limit(device_api.MAX_BODY),
+        },
     )
     app.add_middleware(Edge)
     return app

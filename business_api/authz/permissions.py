@@ -40,8 +40,6 @@ class Permission(StrEnum):
     DOOR_OPEN = "door.open"
     OPENING_VIEW = "opening.view"
     OPENING_EXPORT = "opening.export"
-    FILE_VIEW = "file.view"
-    FILE_UPLOAD = "file.upload"
     IMPORT_VIEW = "import.view"
     IMPORT_RUN = "import.run"
     AUDIT_VIEW = "audit.view"

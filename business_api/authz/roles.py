@@ -62,8 +62,6 @@ ROLES: Final[dict[Role, frozenset[P]]] = {
         P.STATION_VIEW,
         P.CODE_VIEW,
         P.CODE_MANAGE,
-        P.FILE_VIEW,
-        P.FILE_UPLOAD,
         P.IMPORT_VIEW,
         P.IMPORT_RUN,
         P.AUDIT_VIEW,
@@ -81,8 +79,6 @@ ROLES: Final[dict[Role, frozenset[P]]] = {
         P.STATION_VIEW,
         P.OPENING_VIEW,
         P.OPENING_EXPORT,
-        P.FILE_VIEW,
-        P.FILE_UPLOAD,
         P.IMPORT_VIEW,
         P.IMPORT_RUN,
         P.AUDIT_VIEW,
@@ -109,8 +105,6 @@ ROLES: Final[dict[Role, frozenset[P]]] = {
         P.DOOR_OPEN,
         P.OPENING_VIEW,
         P.OPENING_EXPORT,
-        P.FILE_VIEW,
-        P.FILE_UPLOAD,
         P.IMPORT_VIEW,
         P.IMPORT_RUN,
         P.AUDIT_VIEW,
@@ -118,10 +112,10 @@ ROLES: Final[dict[Role, frozenset[P]]] = {
     },
     # R5: certifications and nothing else. It names houses and shows what was handed in.
     Role.HOUSE_REVIEWER: frozenset(
-        {P.COMMUNITY_VIEW, P.CERTIFICATION_VIEW, P.CERTIFICATION_REVIEW, P.FILE_VIEW}
+        {P.COMMUNITY_VIEW, P.CERTIFICATION_VIEW, P.CERTIFICATION_REVIEW}
     ),
     Role.CASHIER: _STAFF | {P.HOUSE_VIEW},
-    Role.REPAIR_WORKER: _STAFF | {P.FILE_VIEW, P.FILE_UPLOAD},
+    Role.REPAIR_WORKER: _STAFF,
     Role.INSTALLER: _STAFF | {P.STATION_VIEW, P.STATION_MANAGE, P.CODE_VIEW},
     Role.O2O_OPERATOR: _STAFF,
     Role.SHOP_ADMIN: frozenset({P.DICTIONARY_VIEW}),
@@ -129,7 +123,7 @@ ROLES: Final[dict[Role, frozenset[P]]] = {
     Role.FAMILY: _AT_HOME,
     Role.TENANT: _AT_HOME,
     Role.VISITOR: frozenset({P.HOUSE_VIEW, P.DOOR_VIEW, P.DOOR_OPEN, P.CERTIFICATION_VIEW}),
-    Role.NEIGHBOUR: frozenset({P.COMMUNITY_VIEW, P.PLACE_VIEW, P.DICTIONARY_VIEW, P.FILE_UPLOAD}),
+    Role.NEIGHBOUR: frozenset({P.COMMUNITY_VIEW, P.PLACE_VIEW, P.DICTIONARY_VIEW}),
 }
 
 SCOPE: Final[dict[Role, frozenset[ScopeType]]] = {

@@ -6,5 +6,6 @@ MODELS = [
     "business_api.places.models",
     "business_api.people.models",
     "business_api.residents.models",
+    "business_api.files.models",
     "business_api.idempotency_models",
 ]

@@ -1,0 +1,1 @@
+"""Files people send: what they are is found out, not believed; stored, linked, forgotten."""
