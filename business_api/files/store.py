@@ -3,15 +3,18 @@
 from collections.abc import AsyncIterator
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from uuid import UUID
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import ClientConfig, LocalStore, ObjectStore, S3Config, S3Store
+from obstore.store import LocalStore, ObjectStore, S3Store
 
 from foundation.errors import DomainError, Kind
 from foundation.settings import Files
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config  # exists for type checkers only
 
 Variant = Literal["files", "thumbnails"]
 
@@ -80,7 +83,7 @@ def _open(files: Files, data_dir: Path) -> ObjectStore:
     if files.bucket is None:
         return LocalStore(data_dir / "files", mkdir=True)
     plain = files.endpoint is not None and files.endpoint.startswith("http://")
-    config = S3Config(virtual_hosted_style_request=files.virtual_hosted)
+    config: S3Config = {"virtual_hosted_style_request": files.virtual_hosted}
     if files.endpoint:
         config["endpoint"] = files.endpoint
     if files.region:
@@ -88,7 +91,7 @@ def _open(files: Files, data_dir: Path) -> ObjectStore:
     if files.access_key and files.secret_key:
         config["access_key_id"] = files.access_key
         config["secret_access_key"] = files.secret_key.get_secret_value()
-    return S3Store(files.bucket, config=config, client_options=ClientConfig(allow_http=plain))
+    return S3Store(files.bucket, config=config, client_options={"allow_http": plain})
 
 
 def _path(variant: Variant, file_id: UUID) -> str:
