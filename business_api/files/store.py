@@ -98,6 +98,6 @@ def _path(variant: Variant, file_id: UUID) -> str:
     return f"{variant}/{file_id.hex[-2:]}/{file_id.hex}"
 
 
-async def _pieces(found: obstore.GetResult) -> AsyncIterator[bytes]:
+async def _pieces(found: "obstore.GetResult") -> AsyncIterator[bytes]:
     async for piece in found.stream(min_chunk_size=_CHUNK):
         yield bytes(piece)
