@@ -10,6 +10,7 @@ from tortoise.queryset import QuerySet
 
 from business_api import idempotency
 from business_api.accounts.models import LoginFailure, SignInSession
+from business_api.files import uploads
 from business_api.idempotency_models import IdempotencyRecord
 from foundation import db
 from foundation.runner import Context
@@ -45,7 +46,8 @@ async def forget(context: Context) -> int:
     now = context.clock()
     window = context.settings.auth.login_window
     return (
-        await _delete(LoginFailure.filter(at__lt=now - window))
+        await uploads.forget_unused(context)
+        + await _delete(LoginFailure.filter(at__lt=now - window))
         + await _delete(IdempotencyRecord.filter(created_at__lt=now - idempotency.KEPT))
         + await _delete(SignInSession.filter(expires_at__lt=now - SESSIONS_KEPT))
         + await _delete(SignInSession.filter(ended_at__lt=now - SESSIONS_KEPT))
