@@ -168,6 +168,12 @@ class Auth(Group):
     login_window: timedelta = Field(timedelta(minutes=15), description="of the two limits beside")
     address_tries: int = Field(100, description="failed sign-ins an address in login_window")
     requests_per_minute: int = Field(600, description="API requests an account")
+    challenge_life: timedelta = Field(
+        timedelta(minutes=5), description="from the right password to the second factor"
+    )
+    require_second_factor: bool = Field(
+        False, description="of staff with a role at a company, an operator or the platform"
+    )
 
 
 class Jobs(Group):
@@ -205,6 +211,61 @@ class Files(Group):
     unused_files: int = Field(60, ge=1, description="such files an account at once")
 
 
+class Messages(Group):
+    """Telling people something, in the app and through other channels."""
+
+    keep: timedelta = Field(timedelta(days=180), description="how long a message is kept")
+    period: timedelta = Field(timedelta(seconds=1), description="look again, if nothing wakes us")
+    batch: int = Field(1000, ge=1, description="messages routed in one transaction")
+    width: int = Field(16, ge=1, description="deliveries a channel makes at once in a process")
+    timeout: timedelta = Field(timedelta(seconds=10), description="of one delivery")
+    lease: timedelta = Field(
+        timedelta(minutes=2), description="after it another process delivers for a dead one"
+    )
+    attempts: int = Field(10, ge=1, description="then a delivery is given up")
+    deliver_within: timedelta = Field(
+        timedelta(days=2), description="what could not go out until then does not any more"
+    )
+    push_contact: str | None = Field(
+        None, description="mailto: or https: address for push services; empty: http.public_url"
+    )
+    push_per_account: int = Field(10, ge=1, description="browsers that show an account's messages")
+    push_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (), description="private networks with a push service of your own; plain HTTP is good there"
+    )
+
+
+class WeChatTemplate(Group):
+    """A subscription message template of the mini program."""
+
+    id: str = Field(description="as WeChat names it")
+    fields: dict[str, str] = Field(
+        description='what goes where: {"thing1": "house"}, a parameter, title or body'
+    )
+    page: str = Field("", description="of the mini program, opened by a tap")
+
+
+class WeChat(Group):
+    """Subscription messages of a WeChat mini program; off without app_id."""
+
+    app_id: str = Field("", description="of the mini program")
+    app_secret: SecretStr | None = Field(None, description="of the mini program")
+    url: str = Field("https://api.weixin.qq.com", description="of WeChat's API")
+    templates: dict[str, WeChatTemplate] = Field(
+        {}, description='by kind of message: {"certification.approved": {"id": …, "fields": {…}}}'
+    )
+
+
+class Geocoding(Group):
+    """Finding the address and coordinates of a community by its name (查找)."""
+
+    provider: Literal["none", "amap"] = Field("none", description="the map service that is asked")
+    url: str = Field("https://restapi.amap.com", description="where it answers")
+    key: SecretStr | None = Field(None, description="of the map service (Web 服务)")
+    secret: SecretStr | None = Field(None, description="signs requests; empty: not signed")
+    timeout: timedelta = Field(timedelta(seconds=5), description="then it has not answered")
+
+
 class Settings(BaseSettings):
     """`LINLI_DATABASE__URL=… LINLI_BROKER__PORT=1884 linli serve`."""
 
@@ -234,7 +295,10 @@ class Settings(BaseSettings):
     devices: Devices = Devices()
     auth: Auth = Auth()
     jobs: Jobs = Jobs()
+    geocoding: Geocoding = Geocoding()
     files: Files = Files()
+    messages: Messages = Messages()
+    wechat: WeChat = WeChat()
 
     @model_validator(mode="after")
     def _keep_sqlite_in_data_dir(self) -> Self:
