@@ -1,0 +1,111 @@
+"""Every kind of message there is. Add yours here: `noun.verb`, both languages.
+
+Names of people may be parameters; telephone and ID numbers and codes never.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from business_api.messages.kinds import Group, Template, UnknownMessage, Words
+from business_api.messages.models import Channel
+
+SMS, PUSH, WECHAT = Channel.SMS, Channel.WEB_PUSH, Channel.WECHAT
+_APPS: Final = frozenset({PUSH, WECHAT})
+
+TEMPLATES: Final[Mapping[str, Template]] = {
+    "certification.submitted": Template(
+        Group.WORK,
+        Words("房屋认证待审核", "A certification waits for review"),
+        Words("{name}申请认证{house}，请审核。", "{name} applies for {house}. Please review."),
+        _APPS,
+        refs=frozenset({"certification_id"}),
+    ),
+    "certification.approved": Template(
+        Group.HOME,
+        Words("房屋认证已通过", "Your certification is approved"),
+        Words("您对{house}的认证已通过审核。", "You are certified for {house}."),
+        _APPS | {SMS},
+        refs=frozenset({"certification_id"}),
+    ),
+    "certification.rejected": Template(
+        Group.HOME,
+        Words("房屋认证未通过", "Your certification is rejected"),
+        Words(
+            "您对{house}的认证未通过审核：{reason}。可修改后重新申请。",
+            "Your certification for {house} was rejected: {reason}. You may apply again.",
+        ),
+        _APPS | {SMS},
+        refs=frozenset({"certification_id"}),
+    ),
+    "certification.revoked": Template(
+        Group.HOME,
+        Words("房屋认证已撤销", "Your certification is revoked"),
+        Words(
+            "您对{house}的认证已被撤销：{reason}。相关门禁权限已失效。",
+            "Your certification for {house} was revoked: {reason}. Its doors no longer open.",
+        ),
+        _APPS | {SMS},
+        urgent=True,
+        refs=frozenset({"certification_id"}),
+    ),
+    "residence.began": Template(
+        Group.HOME,
+        Words("入住登记成功", "You have moved in"),
+        Words("您已登记入住{house}。", "You are registered as living in {house}."),
+        _APPS,
+        refs=frozenset({"house_id"}),
+    ),
+    "residence.ended": Template(
+        Group.HOME,
+        Words("入住登记已结束", "You have moved out"),
+        Words(
+            "您在{house}的入住登记已结束，相关门禁权限已失效。",
+            "You are no longer registered in {house}. Its doors no longer open.",
+        ),
+        _APPS | {SMS},
+        refs=frozenset({"house_id"}),
+    ),
+    "import.finished": Template(
+        Group.WORK,
+        Words("导入完成", "The import is done"),
+        Words(
+            "{file}：成功{done}行，失败{failed}行。", "{file}: {done} rows done, {failed} failed."
+        ),
+        frozenset({PUSH}),
+        refs=frozenset({"import_id"}),
+    ),
+    "account.password_changed": Template(
+        Group.SECURITY,
+        Words("登录密码已修改", "Your password was changed"),
+        Words(
+            "您的登录密码已修改，其他设备已退出登录。如非本人操作，请立即联系物业。",
+            "Your password was changed and other devices are signed out. "
+            "If that was not you, tell your property company at once.",
+        ),
+        _APPS | {SMS},
+        urgent=True,
+    ),
+    "account.phone_changed": Template(
+        Group.SECURITY,
+        Words("登录手机号已更换", "Your phone number was changed"),
+        Words(
+            "您账号的登录手机号已更换。如非本人操作，请立即联系物业。",
+            "The phone number of your account was changed. "
+            "If that was not you, tell your property company at once.",
+        ),
+        _APPS,
+        urgent=True,
+    ),
+}
+
+
+def template(kind: str) -> Template:
+    """The kind of message called `kind`.
+
+    Raises:
+        UnknownMessage: there is none.
+    """
+    try:
+        return TEMPLATES[kind]
+    except KeyError:
+        raise UnknownMessage(kind[:60]) from None
