@@ -20,6 +20,33 @@ TEMPLATES: Final[Mapping[str, Template]] = {
         _APPS,
         refs=frozenset({"certification_id"}),
     ),
+    "certification.asked": Template(
+        Group.HOME,
+        Words("有人申请加入您的房屋", "Somebody wants to join your house"),
+        Words(
+            "{name}申请加入{house}。如非本人同意，请在APP中拒绝，不要把验证码告诉对方。",
+            "{name} wants to join {house}. If you do not agree, refuse it in the app, and tell "
+            "nobody the code.",
+        ),
+        _APPS,
+        refs=frozenset({"certification_id"}),
+    ),
+    "certification.joined": Template(
+        Group.HOME,
+        Words("房屋新增住户", "Somebody has joined your house"),
+        Words("{name}已通过认证，加入{house}。", "{name} is certified for {house}."),
+        _APPS,
+        refs=frozenset({"certification_id"}),
+    ),
+    "certification.refused": Template(
+        Group.HOME,
+        Words("业主未同意您的申请", "The owner did not agree"),
+        Words(
+            "业主未同意您加入{house}的申请。", "An owner did not agree to your joining {house}."
+        ),
+        _APPS,
+        refs=frozenset({"certification_id"}),
+    ),
     "certification.approved": Template(
         Group.HOME,
         Words("房屋认证已通过", "Your certification is approved"),
