@@ -4,6 +4,7 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -176,6 +177,40 @@ class Auth(Group):
     )
 
 
+class Sms(Group):
+    """Text messages, and the one-time codes in them."""
+
+    provider: Literal["local", "aliyun"] = Field(
+        "local", description="local: nothing is sent; /developer/messages and the log show it"
+    )
+    endpoint: str = Field("https://dysmsapi.aliyuncs.com", description="of aliyun")
+    access_key_id: SecretStr | None = Field(None, description="of aliyun")
+    access_key_secret: SecretStr | None = Field(None, description="of aliyun")
+    sign_name: str = Field("", description="短信签名, as approved by the provider")
+    templates: dict[str, str] = Field(
+        {}, description='the provider\'s codes: {"code_register": "SMS_1", "code_register.en": …}'
+    )
+    timeout: timedelta = Field(timedelta(seconds=10), description="for the provider's answer")
+    regions: tuple[str, ...] = Field(
+        ("CN",), description="ISO 3166 codes of the countries whose numbers get one-time codes"
+    )
+    codes_per_address: int = Field(30, ge=1, description="one-time codes an hour an address")
+    codes_per_address_day: int = Field(100, ge=1, description="one-time codes a day an address")
+    codes_per_hour: int = Field(2_000, ge=1, description="one-time codes of the whole platform")
+    codes_per_day: int = Field(10_000, ge=1, description="one-time codes of the whole platform")
+
+    @model_validator(mode="after")
+    def _know_the_provider(self) -> Self:
+        if self.provider == "local":
+            return self
+        if self.access_key_id is None or self.access_key_secret is None or not self.sign_name:
+            raise ValueError("aliyun needs access_key_id, access_key_secret and sign_name")
+        url = urlsplit(self.endpoint)
+        if url.scheme != "https" and url.hostname not in ("127.0.0.1", "localhost"):
+            raise ValueError("the endpoint must be https: codes and numbers go there")
+        return self
+
+
 class Jobs(Group):
     """Background work: jobs, and messages to the outside world."""
 
@@ -294,6 +329,7 @@ class Settings(BaseSettings):
     broker: Broker = Broker()
     devices: Devices = Devices()
     auth: Auth = Auth()
+    sms: Sms = Sms()
     jobs: Jobs = Jobs()
     geocoding: Geocoding = Geocoding()
     files: Files = Files()
