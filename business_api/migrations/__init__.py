@@ -7,6 +7,7 @@ MODELS = [
     "business_api.people.models",
     "business_api.residents.models",
     "business_api.files.models",
+    "business_api.sms.models",
     "business_api.messages.models",
     "business_api.idempotency_models",
 ]
