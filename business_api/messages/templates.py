@@ -41,9 +41,7 @@ TEMPLATES: Final[Mapping[str, Template]] = {
     "certification.refused": Template(
         Group.HOME,
         Words("业主未同意您的申请", "The owner did not agree"),
-        Words(
-            "业主未同意您加入{house}的申请。", "An owner did not agree to your joining {house}."
-        ),
+        Words("业主未同意您加入{house}的申请。", "An owner did not agree to your joining {house}."),
         _APPS,
         refs=frozenset({"certification_id"}),
     ),

@@ -9,5 +9,6 @@ MODELS = [
     "business_api.files.models",
     "business_api.sms.models",
     "business_api.messages.models",
+    "business_api.certification.models",
     "business_api.idempotency_models",
 ]
