@@ -8,17 +8,20 @@ from fastapi import APIRouter, FastAPI
 
 from business_api import health_api, openapi, problems
 from business_api.accounts import router as accounts
+from business_api.audit import router as audit
 from business_api.authentication import Sessions
 from business_api.devices import device_api
 from business_api.files import router as files
 from business_api.files.store import Store
 from business_api.middleware import BodyLimit, Edge, Limit
 from business_api.rate_limits import RateLimit
+from business_api.sms import developer
 from foundation.runner import Context
 
 V1: Final[tuple[APIRouter, ...]] = (
     accounts.router,
     files.router,
+    audit.router,
 )
 """Everything under `/v1`, in the order of the documentation."""
 
@@ -46,6 +49,7 @@ def create_app(context: Context) -> FastAPI:
         app.include_router(router, prefix="/v1")
     app.include_router(files.bytes_router)
     app.include_router(device_api.router)
+    app.include_router(developer.router)
     app.include_router(health_api.router)
     problems.install(app)
     openapi.install(app)

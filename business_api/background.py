@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
+from business_api.sms import notices
 from foundation import jobs, outbox
 from foundation.outage import Outage
 from foundation.runner import Context, Service
@@ -25,7 +26,7 @@ OutboxHandlers = Mapping[str, outbox.Handler]
 JOBS: Final[tuple[Callable[[Context], JobHandlers], ...]] = ()
 """Each slice's jobs, by kind."""
 
-OUTBOX: Final[tuple[Callable[[Context], OutboxHandlers], ...]] = ()
+OUTBOX: Final[tuple[Callable[[Context], OutboxHandlers], ...]] = (notices.deliveries,)
 """Each slice's deliveries, by topic."""
 
 

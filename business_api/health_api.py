@@ -1,14 +1,15 @@
 """For supervisors and scrapers: alive, ready, and the figures."""
 
 import asyncio
-from ipaddress import ip_address
 from typing import Final, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from business_api.deps import Ctx, NotAllowed, client_address
+from business_api.actors import NotAllowed
+from business_api.deps import Ctx
 from business_api.problems import documents
+from business_api.this_machine import from_this_machine
 from foundation import metrics
 from foundation.security import same
 
@@ -58,11 +59,4 @@ def _may_read(request: Request, context: Ctx) -> bool:
     if token is not None:
         given = request.headers.get("authorization", "")
         return same(given, f"Bearer {token.get_secret_value()}")
-    # A proxy on this machine that is not declared as one would lend everybody its address.
-    forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
-    if forwarded and not context.settings.http.trusted_proxies:
-        return False
-    try:
-        return ip_address(client_address(request)).is_loopback
-    except ValueError:
-        return False
+    return from_this_machine(request, context)

@@ -82,11 +82,11 @@ class AliyunSender:
     def _code(self, template: str, language: Language) -> str:
         """What the provider calls the template.
 
-        One that is missing stops all, also those that are there: whether a number has an
-        account would show in which of two messages fails.
+        One of ours that is missing stops all, also those that are there: whether a number has
+        an account would show in which of two messages fails.
         """
         known = self._settings.templates
-        missing = [name for name in templates.TEXTS if name not in known]
+        missing = [name for name in (*templates.TEXTS, template) if name not in known]
         if missing:
             log.error("sms.templates.missing", names=missing)
             raise SmsRefused("LINLI_SMS__TEMPLATES is not complete")

@@ -61,7 +61,7 @@ class SmsSender(Protocol):
 
         Args:
             phone_e164: the number, e.g. +8613800138000.
-            template: one of `sms.templates`.
+            template: one of `sms.templates`, or another slice's own.
             params: what the template leaves open.
             language: of the text.
 

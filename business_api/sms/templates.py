@@ -20,61 +20,84 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "code_password": (
         "【邻里】设置密码验证码 {code}，{minutes} 分钟内有效。非本人操作请忽略。",
-        "[linli] {code} is your code to set a password, good for {minutes} minutes. "
-        "Ignore it if you did not ask.",
+        (
+            "[linli] {code} is your code to set a password, good for {minutes} minutes. "
+            "Ignore it if you did not ask."
+        ),
     ),
     "code_phone": (
         "【邻里】更换手机号验证码 {code}，{minutes} 分钟内有效。请勿告诉任何人。",
-        "[linli] {code} is your code to change your number, good for {minutes} minutes. "
-        "Tell it to nobody.",
+        (
+            "[linli] {code} is your code to change your number, good for {minutes} minutes. "
+            "Tell it to nobody."
+        ),
     ),
     "code_delete": (
         "【邻里】注销账号验证码 {code}，{minutes} 分钟内有效。请勿告诉任何人。",
-        "[linli] {code} is your code to delete your account, good for {minutes} minutes. "
-        "Tell it to nobody.",
+        (
+            "[linli] {code} is your code to delete your account, good for {minutes} minutes. "
+            "Tell it to nobody."
+        ),
     ),
     "code_certification": (
-        "【邻里】有人申请加入您的房屋，验证码 {code}，{minutes} 分钟内有效。"
-        "仅在您同意时告诉申请人。",
-        "[linli] Somebody applies to join your house. The code is {code}, good for {minutes} "
-        "minutes. Give it to the applicant only if you agree.",
+        (
+            "【邻里】有人申请加入您的房屋，验证码 {code}，{minutes} 分钟内有效。"
+            "仅在您同意时告诉申请人。"
+        ),
+        (
+            "[linli] Somebody applies to join your house. The code is {code}, good for {minutes} "
+            "minutes. Give it to the applicant only if you agree."
+        ),
     ),
     "have_account": (
         "【邻里】您的手机号已注册账号，请直接登录。非本人操作请忽略。",
-        "[linli] There is an account with your number already: sign in. "
-        "Ignore this if you did not ask.",
+        (
+            "[linli] There is an account with your number already: sign in. "
+            "Ignore this if you did not ask."
+        ),
     ),
     "no_account": (
-        "【邻里】您的手机号不能用短信登录：请先注册，工作人员请使用用户名和密码。"
-        "非本人操作请忽略。",
-        "[linli] You cannot sign in by message with your number: register first; staff use "
-        "username and password. Ignore this if you did not ask.",
+        (
+            "【邻里】您的手机号不能用短信登录：请先注册，工作人员请使用用户名和密码。"
+            "非本人操作请忽略。"
+        ),
+        (
+            "[linli] You cannot sign in by message with your number: register first; staff use "
+            "username and password. Ignore this if you did not ask."
+        ),
     ),
     "number_taken": (
         "【邻里】有人想把账号的手机号改为您的号码，但该号码已有账号。非本人操作请忽略。",
-        "[linli] Somebody wants to move an account to your number, which has one already. "
-        "Ignore this if you did not ask.",
+        (
+            "[linli] Somebody wants to move an account to your number, which has one already. "
+            "Ignore this if you did not ask."
+        ),
     ),
     "password_changed": (
         "【邻里】您的账号密码已更改。非本人操作请立即用短信验证码重设密码。",
-        "[linli] The password of your account was changed. "
-        "If it was not you, set a new one by a code at once.",
+        (
+            "[linli] The password of your account was changed. "
+            "If it was not you, set a new one by a code at once."
+        ),
     ),
     "phone_changed": (
         "【邻里】您的账号已改用其他手机号。非本人操作请联系物业。",
-        "[linli] Your account now has another number. "
-        "If it was not you, tell the property management.",
+        (
+            "[linli] Your account now has another number. "
+            "If it was not you, tell the property management."
+        ),
     ),
-    "message": ("【邻里】{text}", "[linli] {text}"),
 }
 """By name: Chinese, English."""
 
+_FREE: Final = ("【邻里】{text}", "[linli] {text}")
+
 
 def render(template: str, params: Mapping[str, str], language: Language) -> str:
-    """The text of a message.
+    """The text of a message. A template that is not ours brings its own, as `text`.
 
     Raises:
-        KeyError: no such template, or a parameter is missing: a mistake of ours.
+        KeyError: a parameter is missing: a mistake of ours.
     """
-    chinese, english = TEXTS[template]
+    chinese, english = TEXTS.get(template, _FREE)
     return (english if language == "en" else chinese).format_map(params)
