@@ -13,6 +13,8 @@ from business_api.authentication import Sessions
 from business_api.devices import device_api
 from business_api.files import router as files
 from business_api.files.store import Store
+from business_api.imports import router as imports
+from business_api.imports.kinds import ImportKind, Imports
 from business_api.middleware import BodyLimit, Edge, Limit
 from business_api.rate_limits import RateLimit
 from business_api.sms import developer
@@ -22,8 +24,12 @@ V1: Final[tuple[APIRouter, ...]] = (
     accounts.router,
     files.router,
     audit.router,
+    imports.router,
 )
 """Everything under `/v1`, in the order of the documentation."""
+
+IMPORTS: Final[tuple[ImportKind, ...]] = ()
+"""Everything that can be imported from Excel."""
 
 
 def create_app(context: Context) -> FastAPI:
@@ -42,6 +48,7 @@ def create_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     context.provide(Store, Store(context.settings.files, context.settings.data_dir))
+    context.provide(Imports, Imports(IMPORTS))
     app.state.authenticator = Sessions(context)
     app.state.requests_per_account = RateLimit(context.settings.auth.requests_per_minute)
     app.state.stop = asyncio.Event()
@@ -57,6 +64,7 @@ def create_app(context: Context) -> FastAPI:
         BodyLimit,
         limit=Limit(context.settings.http.max_body),
         under={
+            imports.UPLOADS: imports.LIMIT,
             "/v1/files": Limit(files.MAX_BODY, files.BODY_SECONDS),
             device_api.router.prefix: Limit(device_api.MAX_BODY),
         },

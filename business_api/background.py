@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
+from business_api.imports import jobs as imports
 from business_api.sms import notices
 from foundation import jobs, outbox
 from foundation.outage import Outage
@@ -23,7 +24,7 @@ from foundation.wake import first_of
 JobHandlers = Mapping[str, jobs.Handler]
 OutboxHandlers = Mapping[str, outbox.Handler]
 
-JOBS: Final[tuple[Callable[[Context], JobHandlers], ...]] = ()
+JOBS: Final[tuple[Callable[[Context], JobHandlers], ...]] = (imports.handlers,)
 """Each slice's jobs, by kind."""
 
 OUTBOX: Final[tuple[Callable[[Context], OutboxHandlers], ...]] = (notices.deliveries,)
@@ -38,7 +39,7 @@ class Timed:
     cron: str
 
 
-TIMETABLE: Final[tuple[Timed, ...]] = ()
+TIMETABLE: Final[tuple[Timed, ...]] = (Timed(imports.FORGET, "17 3 * * *"),)
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 _PERIOD: Final = timedelta(seconds=20)

@@ -10,5 +10,6 @@ MODELS = [
     "business_api.sms.models",
     "business_api.messages.models",
     "business_api.certification.models",
+    "business_api.imports.models",
     "business_api.idempotency_models",
 ]
