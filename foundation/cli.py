@@ -71,6 +71,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+audit = typer.Typer(help="The audit chain.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
 
 
 @app.command()
@@ -112,9 +114,9 @@ async def migrate(
         print("The database is up to date.")
 
 
-@app.command()
+@audit.command("verify")
 @awaited
-async def audit() -> None:
+async def verify() -> None:
     """Check the audit chain: that no line of it was changed or taken out."""
     found = settings_doc.read()
     quiet(found)

@@ -79,12 +79,12 @@ async def test_the_audit_chain_is_checked(database: Database, tmp_path: Path):
         for n in range(3):
             await audit.append(actor="platform", action="test.done", object="thing/1", n=n)
     env = environment(tmp_path, database)
-    done = await asyncio.to_thread(linli, "audit", env=env)
+    done = await asyncio.to_thread(linli, "audit", "verify", env=env)
     assert (done.returncode, done.stdout) == (0, "The audit chain is whole.\n")
     async with db.opened(database):
         await disarm()
         await db.connection().execute_query("UPDATE audit_event SET actor = 'x' WHERE seq = 2")
-    assert "line 2 does not fit" in await one_line("audit", env=env)
+    assert "line 2 does not fit" in await one_line("audit", "verify", env=env)
 
 
 async def test_serve_until_sigterm_and_only_once(

@@ -1,0 +1,1 @@
+"""Reading who did what, within one's own part of the tenant tree."""
