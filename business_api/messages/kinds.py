@@ -1,4 +1,4 @@
-"""What a kind of message is: its words, who may mute it, and what it is filled in with.
+"""What a kind of message is: its words, what it is muted with, and what fills it in.
 
 Parameters are text from people: names, reasons. They become one line of plain text without
 anything that could forge a second line, turn the direction of reading, or hide.
@@ -37,17 +37,10 @@ class WrongParams(DomainError):
 
 
 class Group(StrEnum):
-    """What a person mutes together.
+    """What a person mutes together."""
 
-    Words about the account's safety cannot be muted: whoever took it over would do that first.
-    """
-
-    SECURITY = "security"  # 账号安全
     HOME = "home"  # 房屋与住户
     WORK = "work"  # 工作待办
-
-
-MUTABLE: Final = tuple(group for group in Group if group is not Group.SECURITY)
 
 
 @dataclass(frozen=True, slots=True)

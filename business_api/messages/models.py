@@ -61,7 +61,7 @@ class RoutingRound(Model):
     """One row: the number of the last round. Its lock makes rounds commit one by one."""
 
     id = fields.IntField(primary_key=True, generated=False)
-    last = fields.BigIntField(default=0)
+    number = fields.BigIntField(default=0)
 
     class Meta:
         table = "business_routing_round"

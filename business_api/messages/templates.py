@@ -90,37 +90,6 @@ TEMPLATES: Final[Mapping[str, Template]] = {
         _APPS | {SMS},
         refs=frozenset({"house_id"}),
     ),
-    "import.finished": Template(
-        Group.WORK,
-        Words("导入完成", "The import is done"),
-        Words(
-            "{file}：成功{done}行，失败{failed}行。", "{file}: {done} rows done, {failed} failed."
-        ),
-        frozenset({PUSH}),
-        refs=frozenset({"import_id"}),
-    ),
-    "account.password_changed": Template(
-        Group.SECURITY,
-        Words("登录密码已修改", "Your password was changed"),
-        Words(
-            "您的登录密码已修改，其他设备已退出登录。如非本人操作，请立即联系物业。",
-            "Your password was changed and other devices are signed out. "
-            "If that was not you, tell your property company at once.",
-        ),
-        _APPS | {SMS},
-        urgent=True,
-    ),
-    "account.phone_changed": Template(
-        Group.SECURITY,
-        Words("登录手机号已更换", "Your phone number was changed"),
-        Words(
-            "您账号的登录手机号已更换。如非本人操作，请立即联系物业。",
-            "The phone number of your account was changed. "
-            "If that was not you, tell your property company at once.",
-        ),
-        _APPS,
-        urgent=True,
-    ),
 }
 
 

@@ -1,0 +1,134 @@
+"""The port that every way out stands behind, and what becomes of a delivery."""
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+from business_api.language import Language
+from business_api.messages.models import Channel, State
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One delivery, ready to go out. `id` is the delivery's, `target` the channel's own."""
+
+    id: UUID
+    message_id: UUID
+    account_id: UUID
+    target: str
+    kind: str
+    params: Mapping[str, str]
+    language: Language
+    title: str
+    body: str
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a delivery.
+
+    `error` is a code of a closed set, without personal data. `after`: not before that time
+    has passed, if it is to be tried again.
+    """
+
+    state: State
+    error: str = ""
+    after: timedelta | None = None
+
+
+SENT = Outcome(State.SENT)
+
+
+def failed(error: str, after: timedelta | None = None) -> Outcome:
+    """Not this time."""
+    return Outcome(State.FAILED, error, after)
+
+
+def skipped(error: str) -> Outcome:
+    """Not wanted or not possible any more, and nobody's fault."""
+    return Outcome(State.SKIPPED, error)
+
+
+def dead(error: str) -> Outcome:
+    """It would fail every time."""
+    return Outcome(State.DEAD, error)
+
+
+def put_off(error: str, after: timedelta) -> Outcome:
+    """Not tried now; the try does not count."""
+    return Outcome(State.WAITING, error, after)
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of a batch. What has no outcome was not tried: `down` says why."""
+
+    outcomes: dict[UUID, Outcome] = field(default_factory=dict)
+    down: str = ""
+
+
+class ChannelDown(Exception):
+    """Nothing can go out through the channel now, whatever it is. `str` is a code."""
+
+
+class Port(Protocol):
+    """A channel."""
+
+    @property
+    def channel(self) -> Channel:
+        """Which one."""
+        ...
+
+    async def send(self, batch: Sequence[Letter]) -> Report:
+        """Bring letters to where they go. May be asked again for one that had gone out."""
+        ...
+
+
+def _where(error: Exception) -> list[str]:
+    return [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+
+
+async def each(
+    batch: Sequence[Letter],
+    send: Callable[[Letter], Awaitable[Outcome]],
+    *,
+    width: int,
+    timeout: timedelta,
+) -> Report:
+    """Send letters one by one, `width` at once; the rest not at all once one says `ChannelDown`."""
+    report, waiting = Report(), iter(batch)
+
+    async def work() -> None:
+        for letter in waiting:
+            if report.down:
+                return
+            try:
+                async with asyncio.timeout(timeout.total_seconds()):
+                    report.outcomes[letter.id] = await send(letter)
+            except TimeoutError:
+                report.outcomes[letter.id] = failed("timeout")
+            except ChannelDown as error:
+                report.down = str(error)
+            except Exception as error:  # noqa: BLE001  (the next letter is not to blame)
+                # Its text may hold an address or a name: where it broke must do.
+                log.error(  # noqa: TRY400
+                    "message.delivery.broke",
+                    kind=letter.kind,
+                    error=type(error).__name__,
+                    stack=_where(error),
+                )
+                report.outcomes[letter.id] = failed("internal")
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(width, len(batch))):
+            group.create_task(work(), name="message delivery")
+    return report
