@@ -10,21 +10,31 @@ from business_api import health_api, openapi, problems
 from business_api.accounts import router as accounts
 from business_api.audit import router as audit
 from business_api.authentication import Sessions
-from business_api.devices import device_api
+from business_api.devices import acts, alarms, codes, device_api, doors, live, records
+from business_api.devices import router as stations
 from business_api.files import router as files
 from business_api.files.store import Store
 from business_api.imports import router as imports
 from business_api.imports.kinds import ImportKind, Imports
 from business_api.middleware import BodyLimit, Edge, Limit
+from business_api.organisations import router as organisations
 from business_api.rate_limits import RateLimit
 from business_api.sms import developer
 from foundation.runner import Context
 
 V1: Final[tuple[APIRouter, ...]] = (
     accounts.router,
+    organisations.router,
     files.router,
     audit.router,
     imports.router,
+    stations.router,
+    acts.router,
+    alarms.router,
+    codes.router,
+    doors.router,
+    records.router,
+    live.router,
 )
 """Everything under `/v1`, in the order of the documentation."""
 

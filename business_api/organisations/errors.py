@@ -29,3 +29,17 @@ class NameTaken(DomainError):
 
     kind, code, title = Kind.CONFLICT, "name-taken", "The name is taken"
     title_zh = "名称已被使用"
+
+
+class BadRegion(DomainError):
+    """No community lies there: the code is unknown, or districts lie below it."""
+
+    kind, code, title = Kind.INVALID, "bad-region", "Choose a district"
+    title_zh = "请选择到区县"
+
+
+class NoSuchRegion(DomainError):
+    """There is no province, city or district with this code."""
+
+    kind, code, title = Kind.NOT_FOUND, "no-such-region", "There is no such region"
+    title_zh = "行政区划不存在"
