@@ -11,6 +11,7 @@ For acts that are rows, and wake-ups after them: those are kept back until COMMI
 that speaks to the outside world (opening a door) keeps its own key (`OpenCommand`).
 """
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
@@ -64,7 +65,12 @@ class Once:
         self._hash = request_hash
 
     async def __call__(
-        self, act: Callable[[], Awaitable[BaseModel]], *, status: int = 201, whole: bool = True
+        self,
+        act: Callable[[], Awaitable[BaseModel]],
+        *,
+        status: int = 201,
+        whole: bool = True,
+        secret: bool = False,
     ) -> Response:
         """Do `act` and answer with what it returns, or give the answer it gave before.
 
@@ -75,6 +81,7 @@ class Once:
                 not run inside a transaction, because what it notes of a failure has to
                 stay (a wrong code is counted): its answer is stored after it, and a crash
                 between the two lets a later repeat find out by itself that it happened.
+            secret: the answer holds one (a first password): it is stored sealed.
 
         Raises:
             KeyReused, RequestInFlight: see there; and whatever `act` raises.
@@ -83,9 +90,9 @@ class Once:
             return _response(status, (await act()).model_dump_json())
         record = await self._claim(self._key)
         if record.status is not None:
-            return _response(record.status, record.response["body"], replayed=True)
+            return _response(record.status, self._stored(record), replayed=True)
         try:
-            body = await self._act_and_store(act, record, status, whole=whole)
+            body = await self._act_and_store(act, record, status, whole=whole, secret=secret)
         except BaseException:
             await IdempotencyRecord.filter(id=record.id, status=None).delete()
             raise
@@ -98,19 +105,32 @@ class Once:
         status: int,
         *,
         whole: bool,
+        secret: bool,
     ) -> str:
+        mine = IdempotencyRecord.filter(id=record.id, status=None)
         if not whole:
             body = (await act()).model_dump_json()
-            done = IdempotencyRecord.filter(id=record.id, status=None)
-            await done.update(status=status, response={"body": body})
+            await mine.update(status=status, response=self._to_store(record, body, secret=secret))
             return body
         with held():
             async with in_transaction():
                 body = (await act()).model_dump_json()
-                mine = IdempotencyRecord.filter(id=record.id, status=None)
-                if not await mine.update(status=status, response={"body": body}):
+                response = self._to_store(record, body, secret=secret)
+                if not await mine.update(status=status, response=response):
                     raise RequestInFlight("the claim was taken over")
         return body
+
+    def _to_store(self, record: IdempotencyRecord, body: str, *, secret: bool) -> dict[str, str]:
+        if not secret:
+            return {"body": body}
+        sealed = self._context.keyring.seal(body.encode(), f"idempotency/{record.id}")
+        return {"sealed": base64.b64encode(sealed).decode()}
+
+    def _stored(self, record: IdempotencyRecord) -> str:
+        if "sealed" not in record.response:
+            return str(record.response["body"])
+        sealed = base64.b64decode(record.response["sealed"])
+        return self._context.keyring.unseal(sealed, f"idempotency/{record.id}").decode()
 
     async def _claim(self, key: str) -> IdempotencyRecord:
         """The row to fill in, or the filled one. The unique index decides who is first."""
@@ -140,10 +160,7 @@ class Once:
         raise RequestInFlight
 
 
-async def _once(
-    request: Request,
-    context: Ctx,
-    actor: CurrentActor,
+async def _key(
     key: Annotated[
         str | None,
         Header(
@@ -151,10 +168,18 @@ async def _once(
             min_length=1,
             max_length=80,
             pattern=r"^[\x21-\x7e]+$",
-            description="Any unique text; the same request under it happens once in 24 hours.",
+            description="Any unique text; the same request under it happens once.",
         ),
     ] = None,
-) -> Once:
+) -> str | None:
+    return key
+
+
+RequestKey = Annotated[str | None, Depends(_key)]
+"""The caller's name for this request, if it gave it one."""
+
+
+async def _once(request: Request, context: Ctx, actor: CurrentActor, key: RequestKey) -> Once:
     # Keyed: a body may hold a password, and its plain hash would let it be guessed.
     secret = context.keyring.derive("idempotency")
     text = f"{request.method} {request.url.path}?{request.url.query}\n".encode()

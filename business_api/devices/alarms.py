@@ -1,14 +1,17 @@
-"""What is wrong with the stations of a community, and that somebody has looked into it."""
+"""What is wrong with the stations, and that somebody has looked into it."""
 
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Request, status
 
-from business_api.deps import AdminActor, Ctx
+from business_api.actors import Actor
+from business_api.authz.permissions import Permission
+from business_api.deps import Ctx, needs
+from business_api.devices import stations
 from business_api.devices.schemas import AlarmOut
-from business_api.devices.stations import own_station
 from business_api.language import Language, language_of
+from business_api.organisations.sites import reached
 from business_api.paging import Page, PageQuery
 from business_api.problems import documents
 from device_registry.devices import alarms, lifecycle
@@ -30,9 +33,14 @@ _MESSAGES: Final = {
 
 
 @router.get("/alarms", operation_id="listAlarms")
-async def list_alarms(request: Request, actor: AdminActor, paged: PageQuery) -> Page[AlarmOut]:
-    """What is wrong with the community's stations now, the latest first."""
-    found = await alarms.current(actor.community_id)
+async def list_alarms(
+    request: Request,
+    actor: Annotated[Actor, needs(Permission.STATION_VIEW)],
+    paged: PageQuery,
+    community_id: UUID | None = None,
+) -> Page[AlarmOut]:
+    """What is wrong with the stations now, the latest first."""
+    found = await alarms.current(await reached(actor, Permission.STATION_VIEW, community_id))
     language = language_of(request)
     page = [_shown(alarm, language) for alarm in found[paged.offset :][: paged.size]]
     return paged.of(page, len(found))
@@ -44,18 +52,21 @@ async def list_alarms(request: Request, actor: AdminActor, paged: PageQuery) -> 
     status_code=status.HTTP_204_NO_CONTENT,
     responses=documents(DeviceNotFound, WrongState),
 )
-async def dismiss(station_id: UUID, context: Ctx, actor: AdminActor) -> None:
+async def dismiss(
+    station_id: UUID, context: Ctx, actor: Annotated[Actor, needs(Permission.STATION_MANAGE)]
+) -> None:
     """Somebody has looked into it: the station's alarms are over until the next sign.
 
     A quarantined station stays shut out; `resume` lets it in again.
     """
-    await own_station(context, actor, station_id)
+    await stations.station(context, actor, Permission.STATION_MANAGE, station_id)
     await lifecycle.dismiss(context, actor.audit, station_id)
 
 
 def _shown(alarm: Alarm, language: Language) -> AlarmOut:
     return AlarmOut(
         kind=alarm.kind,
+        community_id=alarm.community_id,
         station_id=alarm.device_id,
         station_name=alarm.device_name,
         mac=alarm.mac,

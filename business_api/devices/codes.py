@@ -1,7 +1,6 @@
 """通讯码 and Bluetooth readers: what a station is registered with.
 
-Both pools belong to the platform. Until operators have accounts of their own, community
-admins fill and tend them.
+The operator fills and tends both pools; whoever registers stations picks what is free.
 """
 
 from typing import Annotated, Final
@@ -9,7 +8,9 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Body, Path, Query, Request, status
 from starlette.responses import Response
 
-from business_api.deps import AdminActor, Ctx
+from business_api.actors import Actor
+from business_api.authz.permissions import Permission
+from business_api.deps import Ctx, needs
 from business_api.devices.code_schemas import (
     Batch,
     CodeOut,
@@ -31,6 +32,8 @@ from foundation.errors import DomainError, Kind
 
 router = APIRouter(tags=["pools"])
 
+Viewer = Annotated[Actor, needs(Permission.CODE_VIEW)]
+Manager = Annotated[Actor, needs(Permission.CODE_MANAGE)]
 SearchQuery = Annotated[Search, Query(description="part of the code or number")]
 Limit = Annotated[int, Query(ge=1, le=100)]
 CodePath = Annotated[str, Path(max_length=32)]
@@ -47,7 +50,7 @@ class NotCsv(DomainError):
 
 @router.get("/communication-codes", operation_id="listCommunicationCodes")
 async def list_codes(
-    _: AdminActor, paged: PageQuery, search: SearchQuery = "", state: CodeState | None = None
+    _: Manager, paged: PageQuery, search: SearchQuery = "", state: CodeState | None = None
 ) -> Page[CodeOut]:
     """The pool by code, with states."""
     rows, total = await communication_codes.codes(
@@ -57,7 +60,7 @@ async def list_codes(
 
 
 @router.get("/communication-codes/free", operation_id="listFreeCommunicationCodes")
-async def list_free_codes(_: AdminActor, search: SearchQuery = "", limit: Limit = 20) -> list[str]:
+async def list_free_codes(_: Viewer, search: SearchQuery = "", limit: Limit = 20) -> list[str]:
     """Codes for the drop-down of the registration form."""
     return await communication_codes.free(search, limit)
 
@@ -70,9 +73,9 @@ async def list_free_codes(_: AdminActor, search: SearchQuery = "", limit: Limit 
     responses=documents(KeyReused, RequestInFlight),
 )
 async def generate_codes(
-    body: GenerateIn, actor: AdminActor, context: Ctx, once: OnceOnly
+    body: GenerateIn, actor: Manager, context: Ctx, once: OnceOnly
 ) -> Response:
-    """Make new codes. The operator's task, done by community admins for now."""
+    """Make new codes."""
 
     async def act() -> GeneratedOut:
         made = await communication_codes.generate(
@@ -88,11 +91,8 @@ async def generate_codes(
     operation_id="importCommunicationCodes",
     responses=documents(TooManyAtOnce),
 )
-async def import_codes(body: ImportCodesIn, actor: AdminActor, context: Ctx) -> ImportOut:
-    """Add codes that were made elsewhere; one that is known stays as it is.
-
-    The operator's task, done by community admins for now.
-    """
+async def import_codes(body: ImportCodesIn, actor: Manager, context: Ctx) -> ImportOut:
+    """Add codes that were made elsewhere; one that is known stays as it is."""
     report = await communication_codes.import_codes(
         body.codes, body.batch, actor=actor.audit, clock=context.clock
     )
@@ -105,8 +105,8 @@ async def import_codes(body: ImportCodesIn, actor: AdminActor, context: Ctx) -> 
     status_code=status.HTTP_204_NO_CONTENT,
     responses=documents(CodeNotFound, WrongCodeState),
 )
-async def freeze(code: CodePath, actor: AdminActor, context: Ctx) -> None:
-    """Keep a free code back. The operator's task, done by community admins for now."""
+async def freeze(code: CodePath, actor: Manager, context: Ctx) -> None:
+    """Keep a free code back."""
     await communication_codes.freeze(code, actor=actor.audit, clock=context.clock)
 
 
@@ -116,8 +116,8 @@ async def freeze(code: CodePath, actor: AdminActor, context: Ctx) -> None:
     status_code=status.HTTP_204_NO_CONTENT,
     responses=documents(CodeNotFound, WrongCodeState),
 )
-async def unfreeze(code: CodePath, actor: AdminActor, context: Ctx) -> None:
-    """Give a frozen code free again. The operator's task, done by community admins for now."""
+async def unfreeze(code: CodePath, actor: Manager, context: Ctx) -> None:
+    """Give a frozen code free again."""
     await communication_codes.unfreeze(code, actor=actor.audit, clock=context.clock)
 
 
@@ -127,17 +127,14 @@ async def unfreeze(code: CodePath, actor: AdminActor, context: Ctx) -> None:
     status_code=status.HTTP_204_NO_CONTENT,
     responses=documents(CodeNotFound, WrongCodeState),
 )
-async def recycle(code: CodePath, actor: AdminActor, context: Ctx) -> None:
-    """Let a retired code be bound once more.
-
-    The operator's task, done by community admins for now.
-    """
+async def recycle(code: CodePath, actor: Manager, context: Ctx) -> None:
+    """Let a retired code be bound once more."""
     await communication_codes.recycle(code, actor=actor.audit, clock=context.clock)
 
 
 @router.get("/bluetooth-readers", operation_id="listBluetoothReaders")
 async def list_readers(
-    _: AdminActor, paged: PageQuery, search: SearchQuery = "", bound: bool | None = None
+    _: Manager, paged: PageQuery, search: SearchQuery = "", bound: bool | None = None
 ) -> Page[ReaderOut]:
     """Imported readers by number."""
     rows, total = await bluetooth.readers(
@@ -156,9 +153,7 @@ async def list_readers(
 
 
 @router.get("/bluetooth-readers/free", operation_id="listFreeBluetoothReaders")
-async def list_free_readers(
-    _: AdminActor, search: SearchQuery = "", limit: Limit = 20
-) -> list[str]:
+async def list_free_readers(_: Viewer, search: SearchQuery = "", limit: Limit = 20) -> list[str]:
     """Unbound readers for the drop-down of the registration form."""
     return await bluetooth.free(search, limit)
 
@@ -171,15 +166,14 @@ async def list_free_readers(
 async def import_readers(
     body: Annotated[bytes, Body(media_type="text/csv")],
     request: Request,
-    actor: AdminActor,
+    actor: Manager,
     context: Ctx,
     batch: Annotated[Batch, Query()] = "",
 ) -> ImportOut:
     """蓝牙设备导入: a CSV file of number and model, with or without a header line; 1 MiB.
 
     UTF-8, or GB 18030 as Excel writes it in China. Lines with faults are named and left
-    out, the others are taken; readers that are known stay as they are. The operator's task,
-    done by community admins for now.
+    out, the others are taken; readers that are known stay as they are.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in _CSV:

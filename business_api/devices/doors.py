@@ -3,22 +3,26 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 
-from business_api.actors import AccountKind, Actor
-from business_api.deps import Ctx, CurrentActor, client_address
+from business_api.actors import Actor, NotAllowed
+from business_api.authz.permissions import Permission
+from business_api.deps import Ctx, CurrentActor, client_address, needs
 from business_api.devices.schemas import DoorOut, OpenIn, OpenOut
-from business_api.devices.stations import place_names
 from business_api.devices.wording import told
+from business_api.idempotency import RequestKey
 from business_api.language import Language, language_of
+from business_api.organisations.sites import reached, site_of
 from business_api.paging import Page, PageQuery
+from business_api.places import names
 from business_api.problems import documents
-from device_registry.devices import commands, queries
+from business_api.schemas import Search
+from device_registry.devices import commands, doors, queries
 from device_registry.devices.admission import DoorNotFound, Opening, TooManyOpens
 from device_registry.devices.commands import Outcome, RequestKeyReused
-from device_registry.devices.queries import Door, Station
-from device_registry.devices.states import Status
+from device_registry.devices.doors import Door
 from foundation.errors import DomainError, Kind
+from foundation.runner import Context
 
 router = APIRouter(tags=["doors"])
 
@@ -34,49 +38,44 @@ class NoSuchOpening(DomainError):
 
 
 @router.get("/doors", operation_id="listDoors")
-async def list_doors(context: Ctx, actor: CurrentActor, paged: PageQuery) -> Page[DoorOut]:
+async def list_doors(
+    context: Ctx,
+    actor: Annotated[Actor, needs(Permission.DOOR_VIEW)],
+    paged: PageQuery,
+    *,
+    community_id: UUID | None = None,
+    search: Annotated[Search, Query(description="part of a name")] = "",
+) -> Page[DoorOut]:
     """What the caller may open now, by name: once for each house that gives the right.
 
-    Staff may open every active station of their community.
+    Staff may open every active station of their communities, in nobody's name.
     """
-    stale_after = context.settings.devices.stale_after
-    if actor.kind is AccountKind.COMMUNITY_ADMIN:
-        stations, total = await queries.stations(
-            actor.community_id,
-            context.clock(),
-            status=Status.ACTIVE,
-            page=paged.page,
-            size=paged.size,
-            stale_after=stale_after,
-        )
-        return paged.of(await _shown(actor, list(stations)), total)
-    doors = await queries.doors_of(actor.account_id, context.clock(), stale_after=stale_after)
-    page = doors[paged.offset :][: paged.size]
-    return paged.of(await _shown(actor, list(page)), len(doors))
+    found, total = await doors.doors(
+        actor.account_id,
+        await reached(actor, Permission.DOOR_OPEN),
+        context.clock(),
+        communities=None if community_id is None else (community_id,),
+        search=search,
+        page=paged.page,
+        size=paged.size,
+        stale_after=context.settings.devices.stale_after,
+    )
+    return paged.of(await _shown(found), total)
 
 
 @router.post(
     "/doors/{door_id}/open",
     operation_id="openDoor",
-    responses=documents(DoorNotFound, TooManyOpens, RequestKeyReused),
+    responses=documents(DoorNotFound, NotAllowed, TooManyOpens, RequestKeyReused),
 )
 async def open_door(
     door_id: UUID,
     request: Request,
     context: Ctx,
-    actor: CurrentActor,
+    actor: Annotated[Actor, needs(Permission.DOOR_OPEN)],
     *,
+    key: RequestKey,
     body: OpenIn | None = None,
-    key: Annotated[
-        str | None,
-        Header(
-            alias="Idempotency-Key",
-            min_length=1,
-            max_length=80,
-            pattern=r"^[\x21-\x7e]+$",
-            description="The same request under the same key is one attempt, however often sent.",
-        ),
-    ] = None,
 ) -> OpenOut:
     """Open a door. Answers when the station has, or when it is too late for an answer (7 s).
 
@@ -85,22 +84,23 @@ async def open_door(
     press again, with a new key.
     """
     wish = body or OpenIn()
-    outcome = await commands.open(
-        context,
-        Opening(
-            device_id=door_id,
-            by_kind="admin" if actor.kind is AccountKind.COMMUNITY_ADMIN else "resident",
-            by_id=actor.account_id,
-            community_id=actor.community_id,
-            house_id=wish.house_id,
-            door=wish.door,
-            reason=wish.reason,
-            request_key=key,
-            address=client_address(request),
-            app=_app(request),
-            session=str(actor.session_id),
-        ),
+    opening = Opening(
+        device_id=door_id,
+        by_id=actor.account_id,
+        staff_of=await reached(actor, Permission.DOOR_OPEN),
+        house_id=wish.house_id,
+        door=wish.door,
+        reason=wish.reason,
+        request_key=key,
+        address=client_address(request),
+        app=_app(request),
+        session=str(actor.session_id),
     )
+    try:
+        outcome = await commands.open(context, opening)
+    except DoorNotFound:
+        await _forbid(context, actor, door_id)
+        raise DoorNotFound from None
     return _told(outcome, language_of(request))
 
 
@@ -119,6 +119,19 @@ async def open_command(
     if outcome is None or outcome.by_id != actor.account_id:
         raise NoSuchOpening(command_id)
     return _told(outcome, language_of(request))
+
+
+async def _forbid(context: Context, actor: Actor, door_id: UUID) -> None:
+    """Tell staff that they may see this door, and not open it.
+
+    Raises:
+        NotAllowed: so it is.
+        DoorNotFound: they may not know of it.
+    """
+    station = await queries.station(door_id, context.clock())
+    site = await site_of(station.community_id) if station else None
+    if site is not None:
+        actor.require(Permission.DOOR_OPEN, site, DoorNotFound)
 
 
 def _told(outcome: Outcome, language: Language) -> OpenOut:
@@ -141,19 +154,20 @@ def _app(request: Request) -> str:
     return "".join(letter for letter in named[: 4 * _APP] if letter.isprintable())[:_APP]
 
 
-async def _shown(actor: Actor, doors: list[Door | Station]) -> list[DoorOut]:
-    called = await place_names(actor, [door.place_id for door in doors])
+async def _shown(found: list[Door]) -> list[DoorOut]:
+    called = await names.of_places({door.place_id for door in found})
     return [
         DoorOut(
-            id=door.device_id if isinstance(door, Door) else door.id,
+            id=door.device_id,
+            community_id=door.community_id,
             name=door.name,
             position=door.position,
             place_id=door.place_id,
             place_name=called.get(door.place_id, ""),
-            house_id=door.house_id if isinstance(door, Door) else None,
+            house_id=door.house_id,
             presence=door.presence,
             since=door.since,
             reason=door.reason,
         )
-        for door in doors
+        for door in found
     ]

@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from business_api.devices.openings import named
@@ -38,14 +37,14 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def csv_lines(
-    wanted: RecordFilter, community_id: UUID, zone: ZoneInfo, language: Language
+    wanted: RecordFilter, zone: ZoneInfo, language: Language
 ) -> AsyncIterator[bytes]:
     """The file in pieces; three statements for every 100 lines."""
     yield "\N{BYTE ORDER MARK}".encode() + _lines([_HEADER[language]])
     before: str | None = None
     while True:
         records, before = await queries.records(wanted, before=before, limit=queries.MOST)
-        openings = await named(community_id, records)
+        openings = await named(records)
         yield _lines([_cells(opening, zone, language) for opening in openings])
         if before is None:
             return

@@ -1,24 +1,29 @@
 """`GET /v1/live`: presence and openings as they happen, as server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import format_sse_event
 from starlette.responses import StreamingResponse
 
 from business_api.accounts.tokens import Tokens
-from business_api.actors import AccountKind, Actor
-from business_api.deps import Ctx, CurrentActor, NotSignedIn
+from business_api.actors import Actor
+from business_api.authz.permissions import Permission
+from business_api.authz.scope import ScopeType
+from business_api.deps import Authenticator, Ctx, NotSignedIn, needs
 from business_api.devices import live_changes
 from business_api.devices.live_changes import Change, Scope
 from business_api.devices.live_feed import Live, TooManyStreams
 from business_api.devices.live_watcher import Watcher
-from business_api.devices.openings import own_houses
+from business_api.devices.openings import homes
+from business_api.organisations.sites import reached
 from business_api.problems import documents
-from device_registry.devices import queries
+from device_registry.devices import doors
 from foundation import db
+from foundation.errors import DomainError, Kind
 from foundation.runner import Context
 
 router = APIRouter(tags=["live"])
@@ -26,15 +31,29 @@ router = APIRouter(tags=["live"])
 PING_SECONDS: Final = 15.0
 RETRY_MS: Final = 3000
 _PINGS: Final = 4
-"""Every so many it is asked anew what a resident may see."""
+"""Every so many it is asked anew what the account may see, if nothing happened."""
+MOST_COMMUNITIES: Final = 20
+"""That one stream watches. Each costs two statements a second, however many watch it."""
 
 
-async def _watching(request: Request, context: Ctx, actor: CurrentActor) -> AsyncIterator[Watcher]:
+class TooManyCommunities(DomainError):
+    """The account has to do with more communities than one stream watches: name one."""
+
+    kind, code, title = Kind.INVALID, "too-many-communities", "Choose one community to watch"
+    title_zh = "小区过多，请选择一个小区查看实时动态"
+
+
+async def _watching(
+    request: Request,
+    context: Ctx,
+    actor: Annotated[Actor, needs(Permission.DOOR_VIEW)],
+    community_id: UUID | None = None,
+) -> AsyncIterator[Watcher]:
     state = request.app.state
     if not hasattr(state, "live"):
         state.live = Live(context, state.stop)
     live: Live = state.live
-    async with live.watching(actor, await _scope(context, actor)) as watcher:
+    async with live.watching(actor, await _scope(context, actor, community_id)) as watcher:
         yield watcher
 
 
@@ -44,16 +63,19 @@ async def _watching(request: Request, context: Ctx, actor: CurrentActor) -> Asyn
     response_class=StreamingResponse,
     responses={
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
-        **documents(TooManyStreams),
+        **documents(TooManyStreams, TooManyCommunities),
     },
 )
 async def watch(
     request: Request,
     context: Ctx,
     watcher: Annotated[Watcher, Depends(_watching)],
+    community_id: UUID | None = None,
     last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=200)] = None,
 ) -> StreamingResponse:
-    """What happens in the community from now on; residents: at their doors, in their houses.
+    """What happens from now on in one's communities, or in the one that is named.
+
+    Residents see what happens at their doors, and in the names of their houses.
 
     - `ready`: no change from here on is missed. Read the lists now, then apply what comes.
     - `presence`: an array of `{station_id, status, presence, since, reason}`, the changed
@@ -65,18 +87,27 @@ async def watch(
     - `end`: `{"reason": …}`, `signed_out`, `resync` or `stopping`; then the stream ends.
       Streams end with the access token: come back with a new one.
 
-    At most 5 streams an account.
+    At most 5 streams an account, and 20 communities a stream.
     """
     token = request.headers.get("authorization", "").partition(" ")[2].strip()
+    authenticator: Authenticator = request.app.state.authenticator
+
+    async def renewed() -> Scope:
+        return await _scope(context, await authenticator.actor(token), community_id)
+
     return StreamingResponse(
-        _events(context, watcher, token, last),
+        _events(context, watcher, token, last, renewed),
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},
     )
 
 
 async def _events(
-    context: Context, watcher: Watcher, token: str, last: str | None
+    context: Context,
+    watcher: Watcher,
+    token: str,
+    last: str | None,
+    renewed: Callable[[], Awaitable[Scope]],
 ) -> AsyncIterator[bytes]:
     tokens = Tokens(context.keyring)
     yield format_sse_event(retry=RETRY_MS)
@@ -94,8 +125,8 @@ async def _events(
         pings, due = pings + 1, loop.time() + PING_SECONDS
         try:
             tokens.read_access(token, context.clock())
-            if pings % _PINGS == 0:
-                watcher.scope = await _scope(context, watcher.actor)
+            if watcher.stale or pings % _PINGS == 0:
+                await _renew(watcher, renewed)
         except NotSignedIn:
             watcher.let_go("signed_out")
         except db.AWAY as error:
@@ -109,17 +140,29 @@ async def _events(
     yield format_sse_event(event="end", data_str=f'{{"reason":"{watcher.end}"}}')
 
 
+async def _renew(watcher: Watcher, renewed: Callable[[], Awaitable[Scope]]) -> None:
+    """Look at what the account may see now; other communities are a matter of a new stream."""
+    watcher.stale = False
+    try:
+        scope = await renewed()
+    except TooManyCommunities:
+        watcher.let_go("resync")
+        return
+    if scope.communities != watcher.scope.communities:
+        watcher.let_go("resync")
+    watcher.scope = scope
+
+
 async def _missed(context: Context, watcher: Watcher, last: str | None) -> AsyncIterator[bytes]:
     """Openings after the last one that this client has; three statements at most."""
     if not last:
         return
-    community_id = watcher.actor.community_id
-    records = await live_changes.newest(community_id, context.clock())
+    records = await live_changes.newest(watcher.scope.communities, context.clock())
     missed = live_changes.since(records, last)
     if missed is None:
         yield _resync()
         return
-    for change in await live_changes.openings(community_id, missed):
+    for change in await live_changes.openings(missed):
         if (mine := change.within(watcher.scope)) is not None:
             yield _event(mine)
 
@@ -133,9 +176,25 @@ def _resync() -> bytes:
     return format_sse_event(event="resync", data_str="{}", id="")
 
 
-async def _scope(context: Context, actor: Actor) -> Scope:
-    """What the actor may see now. Three statements for a resident."""
-    if actor.kind is AccountKind.COMMUNITY_ADMIN:
-        return Scope()
-    doors = await queries.doors_of(actor.account_id, context.clock())
-    return Scope(frozenset(door.device_id for door in doors), await own_houses(actor))
+async def _scope(context: Context, actor: Actor, community_id: UUID | None) -> Scope:
+    """What the actor may see now. Two statements for a resident, two for a company.
+
+    Raises:
+        TooManyCommunities: none is named, and there are more than one stream watches.
+    """
+    stations_of = await reached(actor, Permission.STATION_VIEW, community_id)
+    openings_of = await reached(actor, Permission.OPENING_VIEW, community_id)
+    if stations_of is None or openings_of is None:
+        raise TooManyCommunities(most=MOST_COMMUNITIES)
+    own = await doors.doors_of(actor.account_id, context.clock())
+    houses = await homes(actor, Permission.OPENING_VIEW)
+    communities = stations_of | openings_of
+    if own or houses:
+        neighbours = actor.reach(Permission.COMMUNITY_VIEW).ids.get(ScopeType.COMMUNITY)
+        communities |= {door.community_id for door in own} | (neighbours or frozenset())
+    if community_id is not None:
+        communities &= {community_id}
+    if len(communities) > MOST_COMMUNITIES:
+        raise TooManyCommunities(most=MOST_COMMUNITIES)
+    stations = frozenset(door.device_id for door in own)
+    return Scope(communities, stations_of, openings_of, stations, houses)

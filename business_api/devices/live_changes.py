@@ -1,12 +1,12 @@
-"""What has changed in a community since somebody looked last.
+"""What has changed in a community since somebody looked last, and who may see it.
 
 Two questions answer it, whatever has happened in between: where every station stands, and
 the newest openings. Openings that a station reports hours later (it was offline) belong to
 the list, not to the live view.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
@@ -38,20 +38,32 @@ class StandingOut(Out):
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """What one stream may see; None: everything in its community."""
-
-    stations: frozenset[UUID] | None = None
-    houses: frozenset[UUID] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Item:
     """One station or opening, as JSON, and what decides who may see it."""
 
     of: UUID | None
     """The station of a presence, the house of an opening."""
     json: str
+    at: datetime | None = None
+    """Of an opening."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one stream may see: all of some communities, and its own doors and houses."""
+
+    communities: frozenset[UUID]
+    """In which it looks for any of the below."""
+    stations_of: Collection[UUID] = frozenset()
+    openings_of: Collection[UUID] = frozenset()
+    stations: Collection[UUID] = frozenset()
+    houses: Mapping[UUID, datetime] = field(default_factory=dict)
+    """Each since when; see `openings.homes`."""
+
+    def lived_in(self, item: Item) -> bool:
+        """Whether an opening was in the name of one of its houses, while it lived there."""
+        begun = self.houses.get(item.of) if item.of else None
+        return begun is not None and item.at is not None and item.at >= begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +71,20 @@ class Change:
     """One event: some stations, or one opening. `id` is where an opening stands in time."""
 
     event: Literal["presence", "opening"]
+    community_id: UUID
     items: tuple[Item, ...]
     id: str | None = None
 
     def within(self, scope: Scope) -> "Change | None":
         """What of it `scope` may see; None: nothing."""
-        allowed = scope.stations if self.event == "presence" else scope.houses
-        if allowed is None:
-            return self
-        mine = tuple(item for item in self.items if item.of in allowed)
+        if self.event == "presence":
+            if self.community_id in scope.stations_of:
+                return self
+            mine = tuple(item for item in self.items if item.of in scope.stations)
+        else:
+            if self.community_id in scope.openings_of:
+                return self
+            mine = tuple(item for item in self.items if scope.lived_in(item))
         return replace(self, items=mine) if mine else None
 
     @property
@@ -98,34 +115,39 @@ class Seen:
         standings = await overview.standings(
             self._community_id, now, stale_after=context.settings.devices.stale_after
         )
-        records = await newest(self._community_id, now)
+        records = await newest([self._community_id], now)
         moved = _moved(self._standings, standings)
         fresh, missed = _fresh(self._openings, records)
         self._standings = {standing.device_id: standing for standing in standings}
         self._openings = {record.id: record for record in records}
         if missed:
             return None
-        return [*_presences(moved), *await openings(self._community_id, fresh)]
+        return [*_presences(self._community_id, moved), *await openings(fresh)]
 
 
-async def newest(community_id: UUID, now: datetime) -> list[Record]:
+async def newest(communities: Collection[UUID], now: datetime) -> list[Record]:
     """The openings of the last hour, the latest first; at most `NEWEST`. One statement."""
     wanted = RecordFilter(
+        communities=communities,
         since=now - WINDOW,
         until=now + WINDOW,  # a station's clock may be ahead of ours
-        community_id=community_id,
     )
     records, _ = await queries.records(wanted, limit=NEWEST)
     return records
 
 
-async def openings(community_id: UUID, records: Sequence[Record]) -> list[Change]:
+async def openings(records: Sequence[Record]) -> list[Change]:
     """Events, in the order of time, for records that came latest first. Two statements."""
     if not records:
         return []
-    shown = await named(community_id, records)
+    shown = await named(records)
     changes = [
-        Change("opening", (Item(record.house_id, out.model_dump_json()),), mark(record))
+        Change(
+            "opening",
+            record.community_id,
+            (Item(record.house_id, out.model_dump_json(), record.at),),
+            mark(record),
+        )
         for record, out in zip(records, shown, strict=True)
     ]
     return changes[::-1]
@@ -182,7 +204,7 @@ def _fresh(before: dict[str, Record] | None, now: Sequence[Record]) -> tuple[lis
     return fresh, len(now) == NEWEST and not any(record.id in before for record in now)
 
 
-def _presences(moved: Sequence[Standing]) -> list[Change]:
+def _presences(community_id: UUID, moved: Sequence[Standing]) -> list[Change]:
     items = [
         Item(
             standing.device_id,
@@ -197,6 +219,6 @@ def _presences(moved: Sequence[Standing]) -> list[Change]:
         for standing in moved
     ]
     return [
-        Change("presence", tuple(items[start : start + AT_ONCE]))
+        Change("presence", community_id, tuple(items[start : start + AT_ONCE]))
         for start in range(0, len(items), AT_ONCE)
     ]

@@ -29,6 +29,7 @@ STREAMS = Gauge("live_streams", "Event streams open now.")
 
 MOST_PER_ACCOUNT: Final = 5
 MOST: Final = 500
+"""Streams, and communities that are watched."""
 
 _QUIET: Final = timedelta(seconds=1)
 """Between two looks at the same community."""
@@ -92,36 +93,41 @@ class Live:
             TooManyStreams: for this account, or altogether.
         """
         of_account = sum(w.actor.account_id == actor.account_id for w in self._watchers)
-        if of_account >= MOST_PER_ACCOUNT or len(self._watchers) >= MOST:
+        more = scope.communities - self._rooms.keys()
+        full = len(self._watchers) >= MOST or len(self._rooms) + len(more) > MOST
+        if of_account >= MOST_PER_ACCOUNT or full:
             raise TooManyStreams(retry_after=30)
         watcher = Watcher(actor, scope)
-        room = self._join(watcher)
+        rooms = self._join(watcher, scope.communities)
         try:
-            await room.look(self._context, first=True)
+            for room in rooms:
+                await room.look(self._context, first=True)
             yield watcher
         finally:
-            await self._leave(watcher, room)
+            await self._leave(watcher, scope.communities)
 
-    def _join(self, watcher: Watcher) -> _Room:
-        community_id = watcher.actor.community_id
-        room = self._rooms.get(community_id)
-        if room is None:
-            room = self._rooms[community_id] = _Room(community_id)
-        room.watchers.add(watcher)
+    def _join(self, watcher: Watcher, communities: Collection[UUID]) -> list[_Room]:
+        rooms = []
+        for community_id in communities:
+            if community_id not in self._rooms:
+                self._rooms[community_id] = _Room(community_id)
+            rooms.append(self._rooms[community_id])
+            rooms[-1].watchers.add(watcher)
         self._watchers.add(watcher)
         STREAMS.inc()
         if self._loop is None:
             self._abandoned = asyncio.Event()
             self._loop = asyncio.create_task(self._run(self._abandoned), name="live")
             self._loop.add_done_callback(self._ended)
-        return room
+        return rooms
 
-    async def _leave(self, watcher: Watcher, room: _Room) -> None:
-        room.watchers.discard(watcher)
+    async def _leave(self, watcher: Watcher, communities: Collection[UUID]) -> None:
+        for community_id in communities:
+            self._rooms[community_id].watchers.discard(watcher)
+            if not self._rooms[community_id].watchers:
+                del self._rooms[community_id]
         self._watchers.discard(watcher)
         STREAMS.dec()
-        if not room.watchers:
-            del self._rooms[watcher.actor.community_id]
         if not self._watchers and (loop := self._loop) is not None:
             self._loop = None
             self._abandoned.set()
@@ -145,6 +151,9 @@ class Live:
             while not abandoned.is_set() and not self._stop.is_set():
                 kick.clear()
                 due = signed_out.is_set() or rounds % _ROUNDS == 0
+                if signed_out.is_set():  # or roles or homes of somebody have changed
+                    for watcher in self._watchers:
+                        watcher.stale = True
                 signed_out.clear()
                 await self._round(sessions_too=due)
                 rounds += 1

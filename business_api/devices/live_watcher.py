@@ -28,6 +28,8 @@ class Watcher:
         self.actor = actor
         self.scope = scope
         self.end: End | None = None
+        self.stale = False
+        """Roles or homes of somebody have changed since it was asked what this one may see."""
         self._waiting: deque[Change] = deque()
         self._news = asyncio.Event()
         self._failure: BaseException | None = None

@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from business_api.accounts import accounts
-from business_api.actors import AccountKind, Actor
+from business_api.actors import Actor
+from business_api.authz.permissions import Permission
+from business_api.authz.scope import ScopeType
 from business_api.devices.periods import Period
 from business_api.devices.schemas import OpeningOut
-from business_api.places import houses
-from business_api.places.errors import NoSuchHouse
-from business_api.residents import residents
+from business_api.organisations.sites import reached
+from business_api.places import names
+from business_api.residents.reading import homes_since
 from device_registry.journal.queries import Method, Outcome, Record, RecordFilter
-
-_HOUSES = 100
-"""More houses than that nobody lives in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,7 @@ class Wanted:
     """What a caller asks for, within what it may see."""
 
     period: Period
+    community_id: UUID | None = None
     station_id: UUID | None = None
     house_id: UUID | None = None
     outcome: Outcome | None = None
@@ -29,31 +30,31 @@ class Wanted:
     search: str = ""
 
 
-async def own_houses(actor: Actor) -> frozenset[UUID]:
-    """The houses in whose name a resident sees records. Two statements."""
-    rows, _ = await residents.houses_of(actor.account_id, offset=0, limit=_HOUSES)
-    return frozenset(row.id for row in rows)
+async def homes(actor: Actor, permission: Permission) -> dict[UUID, datetime]:
+    """The houses in whose names a resident sees records, and since when. One statement.
 
-
-async def visible(actor: Actor, wanted: Wanted) -> RecordFilter:
-    """What the caller asks for, cut down to its scope.
-
-    An admin sees the community; a resident what was opened in its houses' names.
-
-    Raises:
-        NoSuchHouse: a resident asks for a house it does not live in.
+    None for staff who live nowhere here.
     """
-    house_ids = None if wanted.house_id is None else frozenset({wanted.house_id})
-    if actor.kind is not AccountKind.COMMUNITY_ADMIN:
-        own = await own_houses(actor)
-        house_ids = own if house_ids is None else house_ids
-        if not house_ids <= own:
-            raise NoSuchHouse
+    allowed = actor.reach(permission).ids.get(ScopeType.HOUSE)
+    if not allowed:
+        return {}
+    since = await homes_since(actor.account_id, actor.now)
+    return {house: begun for house, begun in since.items() if house in allowed}
+
+
+async def visible(actor: Actor, permission: Permission, wanted: Wanted) -> RecordFilter:
+    """What the caller asks for, cut down to what it may see.
+
+    Staff see their communities; residents what was opened in their houses' names since they
+    live there.
+    """
     return RecordFilter(
+        communities=await reached(actor, permission),
+        houses=await homes(actor, permission),
         since=wanted.period.since,
         until=wanted.period.until,
-        community_id=actor.community_id,
-        house_ids=house_ids,
+        community_id=wanted.community_id,
+        house_id=wanted.house_id,
         device_id=wanted.station_id,
         outcome=wanted.outcome,
         method=wanted.method,
@@ -61,15 +62,16 @@ async def visible(actor: Actor, wanted: Wanted) -> RecordFilter:
     )
 
 
-async def named(community_id: UUID, records: Sequence[Record]) -> list[OpeningOut]:
+async def named(records: Sequence[Record]) -> list[OpeningOut]:
     """Records with the names of houses and people. Two statements for any number."""
-    called = await houses.names(community_id, {r.house_id for r in records if r.house_id})
+    called = await names.of_houses({r.house_id for r in records if r.house_id})
     people = await accounts.of_ids({r.by_id for r in records if r.by_id})
     return [
         OpeningOut(
             id=record.id,
             source=record.source,
             at=record.at,
+            community_id=record.community_id,
             station_id=record.device_id,
             station_name=record.device_name,
             door=record.door,

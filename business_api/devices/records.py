@@ -8,14 +8,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import StreamingResponse
 
-from business_api.deps import AdminActor, CurrentActor
+from business_api.actors import Actor
+from business_api.authz.permissions import Permission
+from business_api.deps import needs
 from business_api.devices.export import csv_lines
 from business_api.devices.openings import Wanted, named, visible
 from business_api.devices.periods import PeriodQuery
 from business_api.devices.schemas import OpeningOut
 from business_api.language import language_of
 from business_api.paging import MOST, Cursor
-from business_api.places.errors import NoSuchHouse
 from business_api.problems import documents
 from business_api.schemas import Search
 from device_registry.journal import queries
@@ -35,6 +36,7 @@ class NoSuchTimeZone(DomainError):
 async def _wanted(
     period: PeriodQuery,
     *,
+    community_id: UUID | None = None,
     station_id: UUID | None = None,
     house_id: UUID | None = None,
     outcome: Outcome | None = None,
@@ -43,6 +45,7 @@ async def _wanted(
 ) -> Wanted:
     return Wanted(
         period=period,
+        community_id=community_id,
         station_id=station_id,
         house_id=house_id,
         outcome=outcome,
@@ -68,22 +71,23 @@ async def _time_zone(
 @router.get(
     "/openings",
     operation_id="listOpenings",
-    responses=documents(BadPeriod, BadCursor, NoSuchHouse),
+    responses=documents(BadPeriod, BadCursor),
 )
 async def list_openings(
-    actor: CurrentActor,
+    actor: Annotated[Actor, needs(Permission.OPENING_VIEW)],
     wanted: WantedQuery,
     before: Annotated[str | None, Query(max_length=200, description="`next` of a page")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 10,
 ) -> Cursor[OpeningOut]:
     """Who opened which door, or tried to, the latest first: the last 7 days, 92 at most.
 
-    Staff see their community; residents what was opened in their houses' names.
+    Staff see their communities; residents what was opened in their houses' names since they
+    live there.
     """
     records, following = await queries.records(
-        await visible(actor, wanted), before=before, limit=limit
+        await visible(actor, Permission.OPENING_VIEW, wanted), before=before, limit=limit
     )
-    return Cursor(items=await named(actor.community_id, records), next=following)
+    return Cursor(items=await named(records), next=following)
 
 
 @router.get(
@@ -97,12 +101,13 @@ async def list_openings(
 )
 async def export_openings(
     request: Request,
-    actor: AdminActor,
+    actor: Annotated[Actor, needs(Permission.OPENING_EXPORT)],
     wanted: WantedQuery,
     zone: Annotated[ZoneInfo, Depends(_time_zone)],
 ) -> StreamingResponse:
     """The same as a CSV file that Excel opens: UTF-8 with a byte order mark."""
-    lines = csv_lines(await visible(actor, wanted), actor.community_id, zone, language_of(request))
+    allowed = await visible(actor, Permission.OPENING_EXPORT, wanted)
+    lines = csv_lines(allowed, zone, language_of(request))
     first = wanted.period.since.astimezone(zone)
     last = (wanted.period.until - timedelta(microseconds=1)).astimezone(zone)
     return StreamingResponse(

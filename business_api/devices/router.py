@@ -1,4 +1,4 @@
-"""Door stations, for the admins of the community they hang in (门禁管理, 设备监控)."""
+"""Door stations, for the staff of the communities they hang in (门禁管理, 设备监控: F10, F36)."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,7 +7,10 @@ from fastapi import APIRouter, Query, status
 from starlette.responses import Response
 from tortoise.transactions import in_transaction
 
-from business_api.deps import AdminActor, Ctx
+from business_api.actors import Actor
+from business_api.authz.permissions import Permission
+from business_api.deps import Ctx, needs
+from business_api.devices import stations
 from business_api.devices.periods import PeriodQuery
 from business_api.devices.schemas import (
     PresenceCounts,
@@ -18,10 +21,12 @@ from business_api.devices.schemas import (
     StatusCounts,
     SummaryOut,
 )
-from business_api.devices.stations import PlaceNeeded, own_place, own_station, shown
+from business_api.devices.stations import PlaceNeeded
 from business_api.idempotency import KeyReused, OnceOnly, RequestInFlight
+from business_api.organisations import find
+from business_api.organisations.errors import NoSuchCommunity
+from business_api.organisations.sites import reached
 from business_api.paging import Page, PageQuery
-from business_api.places import buildings
 from business_api.places.errors import NoSuchBuilding, NoSuchUnit
 from business_api.problems import documents
 from business_api.schemas import Search
@@ -38,23 +43,30 @@ from device_registry.devices.states import Position, Status
 from device_registry.journal.queries import BadPeriod
 from foundation.wire.topics import BadMac
 
-router = APIRouter(prefix="/stations", tags=["stations"])
+router = APIRouter(tags=["stations"])
+
+Viewer = Annotated[Actor, needs(Permission.STATION_VIEW)]
+Manager = Annotated[Actor, needs(Permission.STATION_MANAGE)]
 
 
-@router.get("", operation_id="listStations")
+@router.get("/stations", operation_id="listStations")
 async def list_stations(
     context: Ctx,
-    actor: AdminActor,
+    actor: Viewer,
     paged: PageQuery,
     *,
+    community_id: UUID | None = None,
     search: Annotated[Search, Query(description="part of a name, MAC or 通讯码")] = "",
     status: Status | None = None,
     presence: Presence | None = None,
     position: Position | None = None,
 ) -> Page[StationOut]:
-    """Stations by name; unbound ones only when asked for by status."""
+    """Stations by name: the operator's, the company's or the community's (F10).
+
+    Unbound ones only when asked for by status.
+    """
     found, total = await queries.stations(
-        actor.community_id,
+        await reached(actor, Permission.STATION_VIEW, community_id),
         context.clock(),
         search=search,
         status=status,
@@ -64,30 +76,33 @@ async def list_stations(
         size=paged.size,
         stale_after=context.settings.devices.stale_after,
     )
-    return paged.of(await shown(actor, found), total)
+    return paged.of(await stations.shown(found), total)
 
 
 @router.post(
-    "",
+    "/communities/{community_id}/stations",
     operation_id="registerStation",
     status_code=status.HTTP_201_CREATED,
     response_model=StationOut,
     responses=documents(
         *(BadMac, BadName, BadPosition, PlaceNeeded, NoSuchBuilding, NoSuchUnit, MacTaken),
         *(NotSeen, WrongUserCode, CodeNotFree, ReaderNotFree, KeyReused, RequestInFlight),
+        NoSuchCommunity,
     ),
 )
-async def register(body: StationIn, context: Ctx, actor: AdminActor, once: OnceOnly) -> Response:
+async def register(
+    community_id: UUID, body: StationIn, context: Ctx, actor: Manager, once: OnceOnly
+) -> Response:
     """Register a station in either order: the box shows itself first, or is awaited.
 
     A wrong 校验码 counts; after five the box shows a new one.
     """
 
     async def act() -> StationOut:
-        place_id = await own_place(actor, body.position, body.place_id)
-        community = await buildings.community(actor.community_id)
+        community = await find.community(actor, Permission.STATION_MANAGE, community_id)
+        place_id = await stations.place(actor, community.id, body.position, body.place_id)
         new = NewStation(
-            community_id=actor.community_id,
+            community_id=community.id,
             community_name=community.name,
             name=body.name,
             position=body.position,
@@ -98,16 +113,17 @@ async def register(body: StationIn, context: Ctx, actor: AdminActor, once: OnceO
             user_code=body.user_code,
         )
         device_id = await registration.register(context, actor.audit, new)
-        return (await shown(actor, [await own_station(context, actor, device_id)]))[0]
+        made = await stations.station(context, actor, Permission.STATION_MANAGE, device_id)
+        return (await stations.shown([made]))[0]
 
     return await once(act, whole=False)
 
 
-@router.get("/summary", operation_id="summariseStations")
-async def summarise(context: Ctx, actor: AdminActor) -> SummaryOut:
+@router.get("/stations/summary", operation_id="summariseStations")
+async def summarise(context: Ctx, actor: Viewer, community_id: UUID | None = None) -> SummaryOut:
     """How many stations there are, by presence and by status."""
     counts = await overview.counts(
-        actor.community_id,
+        await reached(actor, Permission.STATION_VIEW, community_id),
         context.clock(),
         stale_after=context.settings.devices.stale_after,
     )
@@ -118,18 +134,20 @@ async def summarise(context: Ctx, actor: AdminActor) -> SummaryOut:
     )
 
 
-@router.get("/{station_id}", operation_id="getStation", responses=documents(DeviceNotFound))
+@router.get(
+    "/stations/{station_id}", operation_id="getStation", responses=documents(DeviceNotFound)
+)
 async def get_station(
-    station_id: UUID, context: Ctx, actor: AdminActor, response: Response
+    station_id: UUID, context: Ctx, actor: Viewer, response: Response
 ) -> StationOut:
     """One station, with its version as ETag."""
-    station = await own_station(context, actor, station_id)
+    station = await stations.station(context, actor, Permission.STATION_VIEW, station_id)
     tag(response, station.version)
-    return (await shown(actor, [station]))[0]
+    return (await stations.shown([station]))[0]
 
 
 @router.patch(
-    "/{station_id}",
+    "/stations/{station_id}",
     operation_id="changeStation",
     responses=documents(
         *(DeviceNotFound, DeviceChanged, Stale, IfMatchRequired, WrongState),
@@ -140,16 +158,18 @@ async def change_station(
     station_id: UUID,
     body: StationChangeIn,
     context: Ctx,
-    actor: AdminActor,
+    actor: Manager,
     *,
     version: IfMatch,
     response: Response,
 ) -> StationOut:
     """Give a station another name, or hang it elsewhere; who may open it follows at once."""
-    await own_station(context, actor, station_id)
+    station = await stations.station(context, actor, Permission.STATION_MANAGE, station_id)
     async with in_transaction():
         if body.position is not None:
-            place_id = await own_place(actor, body.position, body.place_id)
+            place_id = await stations.place(
+                actor, station.community_id, body.position, body.place_id
+            )
             await registration.move(
                 context, actor.audit, station_id, body.position, place_id, version=version
             )
@@ -160,18 +180,18 @@ async def change_station(
 
 
 @router.get(
-    "/{station_id}/timeline",
+    "/stations/{station_id}/timeline",
     operation_id="stationTimeline",
     responses=documents(DeviceNotFound, BadPeriod),
 )
 async def timeline(
     station_id: UUID,
     context: Ctx,
-    actor: AdminActor,
+    actor: Viewer,
     period: PeriodQuery,
     limit: Annotated[int, Query(ge=1, le=100)] = 100,
 ) -> list[SessionChangeOut]:
     """When the station came and went, the latest first; ask for earlier ones with `until`."""
-    station = await own_station(context, actor, station_id)
+    station = await stations.station(context, actor, Permission.STATION_VIEW, station_id)
     changes = await queries.timeline(station.mac, period.since, period.until, limit=limit)
     return [SessionChangeOut.model_validate(change) for change in changes]

@@ -80,6 +80,7 @@ class StationOut(Out):
     """
 
     id: UUID
+    community_id: UUID
     name: str
     position: Position
     place_id: UUID
@@ -101,7 +102,7 @@ class StationOut(Out):
 
 
 class AlarmOut(Out):
-    """Something wrong with a station now.
+    """Something wrong with a station of `community_id` now.
 
     `station_cloned`: two boxes seem to use its keys; it is quarantined until somebody resumes
     or replaces it. `mac_conflict`: another box enrols with its MAC; the station goes on.
@@ -109,6 +110,7 @@ class AlarmOut(Out):
     """
 
     kind: str
+    community_id: UUID | None
     station_id: UUID | None
     station_name: str
     mac: str
@@ -142,7 +144,7 @@ class StatusCounts(Out):
 
 
 class SummaryOut(Out):
-    """The stations of the community, counted."""
+    """Stations, counted."""
 
     total: int
     presence: PresenceCounts
@@ -162,6 +164,7 @@ class DoorOut(Out):
     """A door the caller may open now, in the name of `house_id` (null for staff)."""
 
     id: UUID
+    community_id: UUID
     name: str
     position: Position
     place_id: UUID
@@ -175,7 +178,8 @@ class DoorOut(Out):
 class OpenIn(In):
     """`house_id` chooses among the caller's own rights, if there are several.
 
-    `door` counts the doors of one station; `reason` is for the audit.
+    Staff who live in the community open as staff, unless they name their house. `door`
+    counts the doors of one station; `reason` is for the audit.
     """
 
     house_id: UUID | None = None
@@ -216,6 +220,7 @@ class OpeningOut(Out):
     id: str
     source: Literal["command", "event"]
     at: datetime
+    community_id: UUID
     station_id: UUID
     station_name: str
     door: int
