@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from tortoise.expressions import Q
@@ -28,6 +29,13 @@ class NotFound(DomainError):
     title_zh = "找不到该内容"
 
 
+class Duty(StrEnum):
+    """What somebody has to do before anything else."""
+
+    CHANGE_PASSWORD = "change_password"  # the present one was given by somebody else
+    SET_UP_SECOND_FACTOR = "set_up_second_factor"
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """A signed-in account. Its scope comes from here, never from a path or a body.
@@ -41,6 +49,7 @@ class Actor:
     name: str
     now: datetime
     grants: tuple[Grant, ...] = field(default=())
+    duties: frozenset[Duty] = frozenset()
 
     @property
     def audit(self) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from business_api import health_api, openapi, problems
+from business_api.accounts import roles_router, second_factor_router, staff_router
 from business_api.accounts import router as accounts
 from business_api.audit import router as audit
 from business_api.authentication import Sessions
@@ -24,6 +25,9 @@ from foundation.runner import Context
 
 V1: Final[tuple[APIRouter, ...]] = (
     accounts.router,
+    second_factor_router.router,
+    staff_router.router,
+    roles_router.router,
     organisations.router,
     files.router,
     audit.router,

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Final
 from uuid import UUID
 
-from business_api.accounts.sessions import TOPIC, SignedIn, signed_in
+from business_api.accounts.sessions import TOPIC, SignedIn, duties_of, signed_in
 from business_api.accounts.tokens import Tokens
 from business_api.actors import Actor
 from business_api.authz.grants import Grant
@@ -32,7 +32,7 @@ class Sessions:
     """
 
     def __init__(self, context: Context) -> None:
-        self._clock = context.clock
+        self._context = context
         self._tokens = Tokens(context.keyring)
         self._known: OrderedDict[UUID, tuple[float, _Known]] = OrderedDict()
         self._ends = 0
@@ -46,20 +46,22 @@ class Sessions:
         Raises:
             NotSignedIn: the token is not good (any more).
         """
-        now = self._clock()
+        now = self._context.clock()
         account_id, session_id = self._tokens.read_access(token, now)
         found = await self._live(session_id)
         if found is None or found[0].account_id != account_id:
             raise NotSignedIn
         who, grants = found
-        return Actor(who.account_id, who.session_id, who.name, now, grants)
+        needed = self._context.settings.auth.require_second_factor
+        duties = duties_of(who, now, second_factor_needed=needed)
+        return Actor(who.account_id, who.session_id, who.name, now, grants, duties)
 
     async def _live(self, session_id: UUID) -> _Known | None:
         ends = self._forget_ended()
         until, known = self._known.get(session_id, (0.0, None))
         if known is not None and time.monotonic() < until:
             return known
-        who = await signed_in(session_id, self._clock())
+        who = await signed_in(session_id, self._context.clock())
         if who is None:
             return None
         found = (who, (*who.grants, *await standing.grants_of(who.account_id)))

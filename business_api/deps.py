@@ -14,7 +14,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
-from business_api.actors import Actor, NotAllowed, NotFound
+from business_api.actors import Actor, Duty, NotAllowed, NotFound
 from business_api.authz.permissions import Permission
 from business_api.rate_limits import RateLimit
 from foundation.errors import DomainError, Kind
@@ -26,6 +26,20 @@ class NotSignedIn(DomainError):
 
     kind, code, title = Kind.UNAUTHENTICATED, "not-signed-in", "Sign in first"
     title_zh = "请先登录"
+
+
+class PasswordChangeNeeded(DomainError):
+    """The password was given by somebody else: change it first (`POST /v1/me/password`)."""
+
+    kind, code, title = Kind.FORBIDDEN, "password-change-needed", "Change your password first"
+    title_zh = "请先修改密码"
+
+
+class SecondFactorSetUpNeeded(DomainError):
+    """This role asks for a second factor: set one up first (`POST /v1/me/second-factor`)."""
+
+    kind, code = Kind.FORBIDDEN, "second-factor-set-up-needed"
+    title, title_zh = "Set up the second factor first", "请先设置两步验证"
 
 
 class Authenticator(Protocol):
@@ -56,7 +70,7 @@ async def _context(request: Request) -> Context:
 Ctx = Annotated[Context, Depends(_context)]
 
 
-async def _actor(request: Request, bearer: _Bearer) -> Actor:
+async def _signed_in(request: Request, bearer: _Bearer) -> Actor:
     if bearer is None:
         raise NotSignedIn
     authenticator: Authenticator = request.app.state.authenticator
@@ -67,7 +81,28 @@ async def _actor(request: Request, bearer: _Bearer) -> Actor:
     return actor
 
 
+SignedInActor = Annotated[Actor, Depends(_signed_in)]
+"""Whoever is signed in, also with duties: for signing out and for seeing to them."""
+
+
+async def _enrolling(actor: SignedInActor) -> Actor:
+    if Duty.CHANGE_PASSWORD in actor.duties:
+        raise PasswordChangeNeeded
+    return actor
+
+
+EnrollingActor = Annotated[Actor, Depends(_enrolling)]
+"""The same, for setting up the second factor."""
+
+
+async def _actor(actor: EnrollingActor) -> Actor:
+    if actor.duties:
+        raise SecondFactorSetUpNeeded
+    return actor
+
+
 CurrentActor = Annotated[Actor, Depends(_actor)]
+"""Whoever is signed in, and has no duty to see to before."""
 
 
 class Needs:
@@ -91,7 +126,7 @@ class Needs:
 
 
 def needs(permission: Permission) -> Any:
-    """`actor: Annotated[Actor, needs(Permission.HOUSE_VIEW)]`: shown in the API document too."""
+    """What a parameter `actor` is annotated with; the API document shows the permission."""
     return Depends(Needs(permission))
 
 

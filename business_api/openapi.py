@@ -8,7 +8,12 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from business_api.actors import NotAllowed
-from business_api.deps import Needs, NotSignedIn
+from business_api.deps import (
+    Needs,
+    NotSignedIn,
+    PasswordChangeNeeded,
+    SecondFactorSetUpNeeded,
+)
 from business_api.problems import InvalidRequest, Problem, documents
 from business_api.rate_limits import TooManyRequests
 from foundation.errors import DomainError
@@ -67,7 +72,8 @@ def _complete_operation(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     common: list[type[DomainError]] = []
     if operation.get("security"):
-        common += [NotSignedIn, NotAllowed, TooManyRequests]
+        common += [NotSignedIn, NotAllowed, PasswordChangeNeeded, SecondFactorSetUpNeeded]
+        common.append(TooManyRequests)
     if operation.get("parameters") or "requestBody" in operation:
         common.append(InvalidRequest)
     if "HTTPValidationError" in str(responses.get("422")):

@@ -1,53 +1,21 @@
-"""Making accounts, changing their passwords, shutting them out."""
+"""Accounts as others name them, their passwords, and shutting them out."""
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
-from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
 from business_api import auditing
-from business_api.accounts import login, passwords, sessions
-from business_api.accounts.models import Account
+from business_api.accounts import login, management, passwords, roles, scopes, sessions
+from business_api.accounts.errors import NoSuchAccount, WrongPassword
+from business_api.accounts.home import home
+from business_api.accounts.models import Account, RoleGrant
 from business_api.actors import Actor
-from business_api.authz.scope import Site
+from business_api.authz.roles import Role
 from device_registry.access import grants
-from foundation.errors import DomainError, Kind
 from foundation.runner import Context
-
-_USERNAME: Final = re.compile(r"[\w.@+-]{2,64}")
-
-
-class UsernameTaken(DomainError):
-    """Another account has this username."""
-
-    kind, code, title = Kind.CONFLICT, "username-taken", "The username is taken"
-    title_zh = "用户名已被使用"
-
-
-class BadUsername(DomainError):
-    """Letters, digits and . @ + - _ only; 2 to 64 of them."""
-
-    kind, code, title = Kind.INVALID, "bad-username", "This cannot be a username"
-    title_zh = "用户名格式不正确"
-
-
-class NoSuchAccount(DomainError):
-    """There is no such account, or it is not in your community."""
-
-    kind, code, title = Kind.NOT_FOUND, "no-such-account", "There is no such account"
-    title_zh = "账号不存在"
-
-
-class WrongPassword(DomainError):
-    """The current password was asked for and is wrong."""
-
-    kind, code, title = Kind.FORBIDDEN, "wrong-password", "The current password is wrong"
-    title_zh = "当前密码不正确"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,49 +27,6 @@ class AccountRow:
     name: str
     disabled_at: datetime | None
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class NewAccount:
-    """An account to be made; see `prepare`."""
-
-    username: str
-    password_hash: str
-    name: str
-
-
-async def prepare(username: str, password: str, name: str) -> NewAccount:
-    """Check and hash; apart from `create`, because hashing must not hold up a transaction.
-
-    Raises:
-        BadUsername, WeakPassword, SignInBusy: see there.
-    """
-    username = login.normal_username(username)
-    if not _USERNAME.fullmatch(username):
-        raise BadUsername
-    passwords.check_rules(password, username)
-    password_hash = await passwords.hash_password(password)
-    return NewAccount(username, password_hash, name)
-
-
-async def create(context: Context, actor: str, new: NewAccount) -> AccountRow:
-    """Make an account.
-
-    Raises:
-        UsernameTaken: usernames are unique on the whole platform, without regard to case.
-    """
-    async with in_transaction():
-        try:
-            account = await Account.create(
-                username=new.username,
-                password_hash=new.password_hash,
-                name=new.name,
-                created_at=context.clock(),
-            )
-        except IntegrityError:
-            raise UsernameTaken from None
-        await _audited(context, actor, "account.create", account)
-    return _row(account)
 
 
 async def get(account_id: UUID) -> AccountRow:
@@ -132,9 +57,26 @@ async def find(username: str) -> AccountRow:
 
 
 async def listed(*, after: str = "", limit: int = 100) -> tuple[list[AccountRow], int]:
-    """Accounts by username, those behind `after`, and how many there are. Two statements."""
-    rows = await Account.filter(username__gt=after).order_by("username").limit(limit)
-    return [_row(row) for row in rows], await Account.all().count()
+    """Staff by username, those behind `after`, and how many there are. Two statements."""
+    staff = Account.filter(username__not_isnull=True)
+    rows = await staff.filter(username__gt=after).order_by("username").limit(limit)
+    return [_row(row) for row in rows], await staff.count()
+
+
+async def confirm_password(context: Context, actor: Actor, password: str, address: str) -> Account:
+    """The actor's account, if that is its password.
+
+    Raises:
+        WrongPassword: tries are counted apart from those to sign in, so that nobody outside
+            can keep the owner from changing it.
+        TooManyTries, SignInBusy: see there.
+    """
+    account = await _account(actor.account_id)
+    attempt = await login.count_try(context, f"password/{account.id}", address)
+    if not await login.is_right_try(attempt, password, account.password_hash):
+        raise WrongPassword
+    await attempt.delete()
+    return account
 
 
 async def change_password(
@@ -143,90 +85,141 @@ async def change_password(
     """Change the actor's own password. All other sessions of the account end.
 
     Raises:
-        WrongPassword: `current` is wrong; tries are counted apart from those to sign in, so
-            that nobody outside can keep the owner from changing it.
-        TooManyTries, WeakPassword, SignInBusy: see there.
+        WrongPassword: `current` is wrong.
+        WeakPassword: `new` does not meet the rules, or is the one there is.
+        TooManyTries, SignInBusy: see there.
     """
     account = await _account(actor.account_id)
-    passwords.check_rules(new, account.username or "")
-    attempt = await login.count_try(context, f"password/{account.id}", address)
-    if not await login.is_right_try(attempt, current, account.password_hash):
-        raise WrongPassword
-    await attempt.delete()
-    await _set_password(context, actor.audit, account, new, keep=actor.session_id)
+    names = (account.username or "", account.name)
+    passwords.check_rules(new, *names, *await scopes.words_of(account.id))
+    account = await confirm_password(context, actor, current, address)
+    if account.must_change_password and new == current:
+        raise passwords.WeakPassword("another one than was given", reason="unchanged")
+    hashed = await passwords.hash_password(new)
+    async with in_transaction():
+        await _set_password(context, actor, account, hashed, keep=actor.session_id)
+    context.wake.kick(sessions.TOPIC)
 
 
-async def reset_password(context: Context, actor: str, account_id: UUID, new: str) -> None:
+async def reset_password(
+    context: Context,
+    actor: Actor | str,
+    account_id: UUID,
+    new: str,
+    *,
+    must_change: bool | None = None,
+) -> None:
     """Set somebody's password. All sessions of the account end.
 
+    Args:
+        context: of the process.
+        actor: who; a command line may do it to everybody.
+        account_id: whose.
+        new: the password.
+        must_change: before anything else; unless said, when an actor sets it.
+
     Raises:
-        NoSuchAccount, WeakPassword, SignInBusy: see there.
+        NoSuchAccount, MayNotManage, NotYourself, ResidentsAccount: see `management`.
+        WeakPassword, SignInBusy: see `passwords`.
     """
-    account = await _account(account_id)
-    passwords.check_rules(new, account.username or "")
-    await _set_password(context, actor, account, new)
+    account = await _theirs(actor, account_id)
+    names = (account.username or "", account.name)
+    passwords.check_rules(new, *names, *await scopes.words_of(account.id))
+    hashed = await passwords.hash_password(new)
+    if must_change is None:
+        must_change = isinstance(actor, Actor)
+    async with in_transaction():
+        account = await _theirs(actor, account_id, lock=True)
+        await _set_password(context, actor, account, hashed, must_change=must_change)
+    context.wake.kick(sessions.TOPIC)
 
 
-async def disable(context: Context, actor: str, account_id: UUID) -> None:
+async def disable(context: Context, actor: Actor | str, account_id: UUID) -> None:
     """Shut an account out: its sessions end and its remote openings stop at once.
 
     Raises:
-        NoSuchAccount: there is none.
+        NoSuchAccount, MayNotManage, NotYourself, ResidentsAccount: see `management`.
+        LastSuperAdmin: nobody could make an operator any more.
     """
     await _switch(context, actor, account_id, disabled=True)
 
 
-async def enable(context: Context, actor: str, account_id: UUID) -> None:
+async def enable(context: Context, actor: Actor | str, account_id: UUID) -> None:
     """Let an account sign in again.
 
     Raises:
-        NoSuchAccount: there is none.
+        NoSuchAccount, MayNotManage, NotYourself, ResidentsAccount: see `management`.
     """
     await _switch(context, actor, account_id, disabled=False)
 
 
-async def _switch(context: Context, actor: str, account_id: UUID, *, disabled: bool) -> None:
-    account = await _account(account_id)
+async def _switch(
+    context: Context, actor: Actor | str, account_id: UUID, *, disabled: bool
+) -> None:
     now = context.clock()
     async with in_transaction():
-        account.disabled_at = now if disabled else None
+        account = await _theirs(actor, account_id, lock=True)
+        if disabled and await _is_super_admin(account.id, now):
+            await roles.keep_a_super_admin(context, without=account.id)
+        before = account.disabled_at
+        account.disabled_at = (before or now) if disabled else None
         await account.save(update_fields=["disabled_at"])
+        where = await home(account.id)
         if disabled:
             await sessions.end_all(account_id, now, "disabled")
         # The second authorisation of an opening (R8) reads the grants, not the account.
         await grants.suspend_remote(
             account_id,
             disabled,
-            actor=actor,
+            actor=actor.audit if isinstance(actor, Actor) else actor,
+            community_id=where.community_id,
             clock=context.clock,
         )
         action = "account.disable" if disabled else "account.enable"
-        await _audited(context, actor, action, account)
+        await auditing.note(context, actor, action, f"account/{account.id}", where)
     context.wake.kick(sessions.TOPIC)
 
 
 async def _set_password(
-    context: Context, actor: str, account: Account, new: str, *, keep: UUID | None = None
+    context: Context,
+    actor: Actor | str,
+    account: Account,
+    hashed: str,
+    *,
+    keep: UUID | None = None,
+    must_change: bool = False,
 ) -> None:
-    account.password_hash = await passwords.hash_password(new)
-    async with in_transaction():
-        await account.save(update_fields=["password_hash"])
-        ended = await sessions.end_all(account.id, context.clock(), "password", keep=keep)
-        await _audited(context, actor, "account.password", account, sessions_ended=ended)
-    context.wake.kick(sessions.TOPIC)
+    account.password_hash, account.must_change_password = hashed, must_change
+    await account.save(update_fields=["password_hash", "must_change_password"])
+    ended = await sessions.end_all(account.id, context.clock(), "password", keep=keep)
+    await auditing.note(
+        context,
+        actor,
+        "account.password",
+        f"account/{account.id}",
+        await home(account.id),
+        sessions_ended=ended,
+    )
 
 
-async def _audited(
-    context: Context, actor: str, action: str, account: Account, **facts: str | int
-) -> None:
-    await auditing.note(context, actor, action, f"account/{account.id}", Site(), **facts)
+async def _theirs(actor: Actor | str, account_id: UUID, *, lock: bool = False) -> Account:
+    """The account, if it is the actor's to manage; a command line may manage all."""
+    if isinstance(actor, Actor):
+        return (await management.managed(actor, account_id, lock=lock)).account
+    return await _account(account_id, lock=lock)
 
 
-async def _account(account_id: UUID) -> Account:
-    account = await Account.get_or_none(id=account_id)
+async def _account(account_id: UUID, *, lock: bool = False) -> Account:
+    which = Account.filter(id=account_id, deleted_at=None)
+    account = await (which.select_for_update() if lock else which).first()
     if account is None:
         raise NoSuchAccount
     return account
+
+
+async def _is_super_admin(account_id: UUID, now: datetime) -> bool:
+    held = await RoleGrant.filter(account_id=account_id, role=Role.SUPER_ADMIN)
+    return any(row.grant.live(now) for row in held)
 
 
 def _row(account: Account) -> AccountRow:

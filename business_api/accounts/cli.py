@@ -1,29 +1,42 @@
-"""`linli user …`: accounts from a shell, for the first admin and for emergencies.
+"""`linli user …`: accounts from a shell, for the first super admin and for emergencies.
 
 Passwords are asked for, or read from standard input; never arguments, which every user of
-the machine can read in the list of processes.
+the machine can read in the list of processes. What is done here asks for no rights: who has
+a shell and the master key has everything.
 """
 
 import sys
+from datetime import datetime
 from typing import Annotated
-from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.table import Table
-from tortoise.transactions import in_transaction
 
-from business_api.accounts import accounts
-from business_api.actors import AccountKind
-from business_api.places import buildings
-from business_api.places.errors import NoSuchCommunity
-from foundation.commands import actor, awaited, opened, plain, print_page
-from foundation.ids import new_id
+from business_api.accounts import accounts, listing, passwords, roles, scopes, staff
+from business_api.accounts.cli_places import found_site
+from business_api.authz.roles import Role
+from foundation.commands import actor, awaited, opened, print_page
 
 app = typer.Typer(help="People who sign in.", no_args_is_help=True)
+
+_ZONE = ZoneInfo("Asia/Shanghai")
 
 Username = Annotated[str, typer.Argument(metavar="USERNAME")]
 FromStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+]
+MadeUp = Annotated[
+    bool, typer.Option("--generate", help="Make one up, print it, and have it changed at once.")
+]
+AsRole = Annotated[Role, typer.Option("--role", help="What the account may do.")]
+At = Annotated[
+    str,
+    typer.Option(
+        "--at",
+        help="Name or id of the operator, company, community or building (COMMUNITY/BUILDING) "
+        "at which the role is held; not for a super admin.",
+    ),
 ]
 
 
@@ -33,27 +46,23 @@ async def create(
     username: Username,
     *,
     name: Annotated[str, typer.Option(help="As others see it; empty: the username.")] = "",
-    kind: Annotated[AccountKind, typer.Option()] = AccountKind.COMMUNITY_ADMIN,
-    community: Annotated[
-        str, typer.Option(help="Its name or id; empty when there is only one.")
-    ] = "",
-    new_community: Annotated[
-        bool, typer.Option("--new-community", help="Make the community, if there is none so.")
-    ] = False,
+    role: AsRole = Role.SUPER_ADMIN,
+    at: At = "",
     password_stdin: FromStdin = False,
+    generate: MadeUp = False,
 ) -> None:
-    """Make an account."""
+    """Make an account with a role: the first super admin, when nothing is said."""
     async with opened() as context:
-        known = await _community(community, may_be_new=new_community)
-        community_id = known.id if known else new_id()
-        password = _password(from_stdin=password_stdin)
-        new = await accounts.prepare(
-            username, password, name or username, kind, community_id=community_id
-        )
-        async with in_transaction():
-            chosen = known or await buildings.create_community(community, community_id)
-            made = await accounts.create(context, actor(), new)
-    print(f"{made.kind} {made.username} of {chosen.name}: {made.id}")
+        site = await found_site(role, at)
+        roles.check(actor(), role, site, now=context.clock())
+        password = None if generate else _password(from_stdin=password_stdin)
+        new = staff.NewStaff(username, password, name or username)
+        words = await scopes.words_around(site)
+        prepared = await staff.prepare(new, *words, must_change=generate)
+        made = await staff.create(context, actor(), prepared, role, site)
+    print(f"{role.value} {made.username}: {made.id}")
+    if prepared.made_up:
+        print(f"password, to be changed at the first sign-in: {prepared.made_up}")
 
 
 @app.command("list")
@@ -63,25 +72,31 @@ async def list_accounts(
     after: Annotated[str, typer.Option(help="Only usernames behind this one.")] = "",
     size: Annotated[int, typer.Option(min=1, max=1000)] = 100,
 ) -> None:
-    """List accounts by username."""
-    async with opened():
+    """List accounts of staff by username, with the roles they hold."""
+    async with opened() as context:
         rows, total = await accounts.listed(after=after, limit=size)
-    table = Table("Id", "Username", "Name", "Kind", "Community", "Disabled since")
+        held = await listing.roles_of([row.id for row in rows], context.clock())
+    table = Table("Id", "Username", "Name", "Roles", "Disabled since")
     for row in rows:
         since = row.disabled_at.isoformat(timespec="seconds") if row.disabled_at else ""
-        table.add_row(str(row.id), row.username, row.name, row.kind, plain(row.community_id), since)
+        table.add_row(str(row.id), row.username, row.name, "\n".join(held.get(row.id, ())), since)
     print_page(table, total)
 
 
 @app.command("password")
 @awaited
-async def set_password(username: Username, *, password_stdin: FromStdin = False) -> None:
+async def set_password(
+    username: Username, *, password_stdin: FromStdin = False, generate: MadeUp = False
+) -> None:
     """Set somebody's password. All sessions of the account end."""
     async with opened() as context:
         account = await accounts.find(username)
-        password = _password(from_stdin=password_stdin)
-        await accounts.reset_password(context, actor(), account.id, password)
+        made_up = passwords.made_up() if generate else None
+        password = made_up or _password(from_stdin=password_stdin)
+        await accounts.reset_password(context, actor(), account.id, password, must_change=generate)
     print(f"{account.username}: password set, sessions ended")
+    if made_up:
+        print(f"password, to be changed at the next sign-in: {made_up}")
 
 
 @app.command("disable")
@@ -104,22 +119,45 @@ async def enable(username: Username) -> None:
     print(f"{account.username}: enabled")
 
 
-async def _community(text: str, *, may_be_new: bool) -> buildings.CommunityRow | None:
-    """The community called so, or with this id; the only one when nothing is said.
+@app.command("grant")
+@awaited
+async def grant(
+    username: Username,
+    *,
+    role: AsRole,
+    at: At = "",
+    until: Annotated[
+        datetime | None, typer.Option(help="When it ends, in the time of China; else never.")
+    ] = None,
+) -> None:
+    """Give a role."""
+    async with opened() as context:
+        account = await accounts.find(username)
+        site = await found_site(role, at)
+        end = until.replace(tzinfo=_ZONE) if until else None
+        given = await roles.give(context, actor(), account.id, role, site, valid_to=end)
+    print(f"{account.username}: {role.value}, {given.id}")
 
-    None: there is none called so, and one may be made.
-    """
-    try:
-        return await buildings.community(UUID(text))
-    except ValueError:
-        found = await buildings.communities(text or None)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise NoSuchCommunity(f"there are {len(found)}: give its id")
-    if text and may_be_new:
-        return None
-    raise NoSuchCommunity("make it with --community NAME --new-community")
+
+@app.command("revoke")
+@awaited
+async def revoke(username: Username, *, role: AsRole, at: At = "") -> None:
+    """Take a role."""
+    async with opened() as context:
+        account = await accounts.find(username)
+        held = await roles.held(account.id, role, await found_site(role, at))
+        await roles.take(context, actor(), held.id)
+    print(f"{account.username}: no longer {role.value}")
+
+
+@app.command("forget-second-factor")
+@awaited
+async def forget_second_factor(username: Username) -> None:
+    """Ask somebody who lost it for no second factor any more. All its sessions end."""
+    async with opened() as context:
+        account = await accounts.find(username)
+        await staff.reset_second_factor(context, actor(), account.id)
+    print(f"{account.username}: no second factor")
 
 
 def _password(*, from_stdin: bool) -> str:

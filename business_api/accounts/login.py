@@ -10,17 +10,21 @@ import hashlib
 import hmac
 import math
 import unicodedata
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import structlog
 from prometheus_client import Counter
 from tortoise.queryset import QuerySet
 from tortoise.transactions import in_transaction
 
-from business_api.accounts import passwords, sessions
+from business_api import auditing, phones
+from business_api.accounts import passwords, private, sessions
+from business_api.accounts.home import home
 from business_api.accounts.models import Account, LoginFailure
-from foundation import audit
+from business_api.accounts.tokens import Tokens
 from foundation.errors import DomainError, Kind
 from foundation.rates import network
 from foundation.runner import Context
@@ -51,41 +55,119 @@ def normal_username(typed: str) -> str:
     return unicodedata.normalize("NFKC", typed.strip()).casefold()
 
 
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The first factor was right, the second is asked for. `expires_in` in seconds."""
+
+    challenge: str
+    expires_in: int
+
+
 async def sign_in(
     context: Context, username: str, password: str, address: str, agent: str
-) -> sessions.Issued:
-    """Open a session for the right password.
+) -> sessions.Issued | Challenge:
+    """Open a session for the right password, or ask for the second factor.
 
     Raises:
         WrongCredentials: wrong, unknown or disabled.
         TooManyTries: the password was not even looked at.
         SignInBusy: see `passwords`.
     """
-    typed = normal_username(username)[:_LONGEST_USERNAME]
+    phone = phones.dialled(username)
+    typed = phone or normal_username(username)[:_LONGEST_USERNAME]
     attempt = await count_try(context, typed, address)
-    account = await Account.get_or_none(username=typed)
+    # A username is never a number (`staff.checked_username`), so each text names one account.
+    known: dict[str, Any] = (
+        {"phone_index": private.index(context, phone)} if phone else {"username": typed}
+    )
+    account = await Account.get_or_none(**known)
     right = await is_right_try(attempt, password, account.password_hash if account else None)
     if account is None or not right or account.disabled_at is not None:
-        await _refused(context, typed, account, address)
+        await refused(context, typed, account, address)
         raise WrongCredentials
+    return await admit(context, account, address, agent, attempt)
+
+
+async def admit(
+    context: Context,
+    account: Account,
+    address: str,
+    agent: str,
+    attempt: LoginFailure | None = None,
+) -> sessions.Issued | Challenge:
+    """What follows the right first factor, whichever it was: a session, or the next question.
+
+    Args:
+        context: of the process.
+        account: as it was when its first factor was found right.
+        address: of the caller.
+        agent: of the caller.
+        attempt: the try that was counted; it is taken back.
+
+    Raises:
+        WrongCredentials: the account was disabled, or its password changed, meanwhile.
+    """
+    if account.totp_at is not None:
+        if attempt is not None:
+            await attempt.delete()
+        SIGN_INS.labels("challenged").inc()
+        life = context.settings.auth.challenge_life
+        token = Tokens(context.keyring).challenge(
+            account.id, state_of(account), now=context.clock(), life=life
+        )
+        return Challenge(token, int(life.total_seconds()))
+    return await open_session(context, account, address, agent, attempt)
+
+
+def state_of(account: Account) -> str:
+    """What ends a challenge when it changes."""
+    return f"{account.password_hash} {account.totp_at}"
+
+
+async def open_session(
+    context: Context,
+    account: Account,
+    address: str,
+    agent: str,
+    attempt: LoginFailure | None = None,
+    *,
+    last_check: Callable[[Account], Awaitable[bool]] | None = None,
+) -> sessions.Issued:
+    """The session itself, once every factor was right.
+
+    Args:
+        context: of the process.
+        account: as it was when they were.
+        address: of the caller.
+        agent: of the caller.
+        attempt: the try that was counted; it is taken back.
+        last_check: of the locked account, in the transaction of the session.
+
+    Raises:
+        WrongCredentials: the account has changed meanwhile, or `last_check` says no.
+    """
     async with in_transaction():
         # Again, and locked: the password may have been changed while it was being checked.
-        account = (
+        locked = (
             await Account.filter(
                 id=account.id, password_hash=account.password_hash, disabled_at=None
             )
             .select_for_update()
             .first()
         )
-        if account is None:
+        if locked is None or locked.totp_at != account.totp_at:
             raise WrongCredentials
-        await attempt.delete()
-        issued = await sessions.begin(context, account, address, agent)
-        await audit.append(
-            actor=f"account/{account.id}",
-            action="session.begin",
-            object=f"session/{issued.session_id}",
-            clock=context.clock,
+        if last_check is not None and not await last_check(locked):
+            raise WrongCredentials
+        if attempt is not None:
+            await attempt.delete()
+        issued = await sessions.begin(context, locked, address, agent)
+        await auditing.note(
+            context,
+            f"account/{account.id}",
+            "session.begin",
+            f"session/{issued.session_id}",
+            await home(account.id),
             address=address,
         )
     SIGN_INS.labels("signed_in").inc()
@@ -141,17 +223,22 @@ async def _oldest_beyond(tries: QuerySet[LoginFailure], most: int) -> datetime |
     return times[0] if len(times) > most else None  # type: ignore[return-value]
 
 
-async def _refused(context: Context, typed: str, account: Account | None, address: str) -> None:
+async def refused(
+    context: Context, typed: str, account: Account | None, address: str, *, by: str = "password"
+) -> None:
+    """Count and audit a try that was wrong. The same statements whether there is an account."""
     outcome: Literal["disabled", "refused"] = (
         "disabled" if account is not None and account.disabled_at is not None else "refused"
     )
     SIGN_INS.labels(outcome).inc()
-    await audit.append(
-        actor="platform",
-        action="session.refuse",
-        object=f"account/{account.id}" if account else f"username/{_keyed(context, typed)[:16]}",
-        clock=context.clock,
+    await auditing.note(
+        context,
+        auditing.PLATFORM,
+        "session.refuse",
+        f"account/{account.id}" if account else f"username/{_keyed(context, typed)[:16]}",
+        await home(account.id if account else None),
         address=address,
+        by=by,
     )
 
 

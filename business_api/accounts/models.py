@@ -1,6 +1,7 @@
 """People who sign in, what they may do where, and where they are signed in."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import ClassVar
 
 from tortoise import fields
@@ -37,6 +38,8 @@ class Account(Model):
     """The last time step used: a code is good once (RFC 6238, 5.2)."""
     language = fields.CharField(max_length=2, default="zh")
     disabled_at = fields.DatetimeField(null=True)
+    deleted_at = fields.DatetimeField(null=True)
+    """By its owner: nothing personal is left in the row, and it stays disabled."""
     created_at = fields.DatetimeField()
     created_by = fields.UUIDField(null=True)
     version = fields.IntField(default=1)
@@ -83,6 +86,10 @@ class RoleGrant(Model):
         }.get(self.scope_type, {})
         return Site(self.operator_id, self.company_id, self.community_id, **deeper)
 
+    def over(self, now: datetime) -> bool:
+        """Whether it has ended for good."""
+        return self.valid_to is not None and self.valid_to <= now
+
     @property
     def grant(self) -> Grant:
         """For decisions by it."""
@@ -114,6 +121,20 @@ class SignInSession(Model):
         indexes = (Index(fields=("account_id", "ended_at", "created_at")),)
 
 
+class RecoveryCode(Model):
+    """A way in when the second factor is lost, good once. `code_hash` is keyed."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
+        "business.Account", related_name="recovery_codes"
+    )
+    code_hash = fields.CharField(max_length=64)
+    used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "business_recovery_code"
+
+
 class LoginFailure(Model):
     """A try to sign in that has not succeeded; deleted when it does.
 
@@ -132,11 +153,18 @@ class LoginFailure(Model):
 
 
 class OneTimeCode(Model):
-    """A code sent to a phone, for one purpose. `code_hash` is keyed and bound to the row."""
+    """A message with a code to a phone, for one purpose.
+
+    `turn` numbers the messages to one phone; that it is unique lets exactly one of several
+    requests at once be the next. `code_hash` is keyed and bound to the row; empty: nothing
+    was sent, and the code before it stays good. It is no code's at all when the phone was
+    told something else instead.
+    """
 
     id = fields.UUIDField(primary_key=True, default=new_id)
     purpose = fields.CharField(max_length=20)
     phone_index = fields.CharField(max_length=64)
+    turn = fields.IntField()
     about = fields.CharField(max_length=80, default="")
     """What it is good for, e.g. `certification/{id}`; empty: the phone itself."""
     code_hash = fields.CharField(max_length=64)
@@ -148,4 +176,5 @@ class OneTimeCode(Model):
 
     class Meta:
         table = "business_one_time_code"
-        indexes = (Index(fields=("phone_index", "sent_at")), Index(fields=("address", "sent_at")))
+        unique_together = (("phone_index", "turn"),)
+        indexes = (Index(fields=("address", "sent_at")),)

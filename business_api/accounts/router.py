@@ -1,19 +1,25 @@
-"""`/v1/auth` and `/v1/me`."""
+"""`/v1/auth`, `/v1/me` and the password: what everybody has who signs in."""
 
 from uuid import UUID
 
 from fastapi import APIRouter, Request, status
 
-from business_api.accounts import accounts, login, passwords, sessions
+from business_api.accounts import accounts, login, me, passwords, second_step, sessions
+from business_api.accounts.errors import WrongPassword
 from business_api.accounts.schemas import (
     LoginIn,
     MeOut,
     PasswordIn,
     RefreshIn,
+    SecondStepIn,
     SessionOut,
+    SignInOut,
     TokensOut,
+    sign_in_out,
 )
-from business_api.deps import Ctx, CurrentActor, NotSignedIn, client_address
+from business_api.accounts.second_factor import WrongSecondFactor
+from business_api.accounts.tokens import ChallengeOver
+from business_api.deps import Ctx, CurrentActor, NotSignedIn, SignedInActor, client_address
 from business_api.paging import Page, PageQuery
 from business_api.problems import documents
 
@@ -25,30 +31,49 @@ router = APIRouter(tags=["sign-in"])
     operation_id="signIn",
     responses=documents(login.WrongCredentials, login.TooManyTries, passwords.SignInBusy),
 )
-async def sign_in(body: LoginIn, request: Request, context: Ctx) -> TokensOut:
-    """Sign in with username and password.
+async def sign_in(body: LoginIn, request: Request, context: Ctx) -> SignInOut:
+    """Sign in with username and password; with a second factor on, a challenge is answered.
 
     After 10 wrong passwords in 15 minutes a username is locked for new sign-ins; sessions
     that are open already go on.
     """
-    issued = await login.sign_in(
+    result = await login.sign_in(
         context,
         body.username,
         body.password.get_secret_value(),
         client_address(request),
         request.headers.get("user-agent", ""),
     )
-    return _tokens(issued)
+    return sign_in_out(result)
+
+
+@router.post(
+    "/auth/second-factor",
+    operation_id="signInSecondStep",
+    responses=documents(ChallengeOver, WrongSecondFactor, login.TooManyTries),
+)
+async def second_factor(body: SecondStepIn, request: Request, context: Ctx) -> TokensOut:
+    """Complete a sign-in with a code of the authenticator, or a recovery code."""
+    issued = await second_step.complete(
+        context,
+        body.challenge,
+        body.code,
+        client_address(request),
+        request.headers.get("user-agent", ""),
+    )
+    return TokensOut.of(issued)
 
 
 @router.post("/auth/refresh", operation_id="refreshSession", responses=documents(NotSignedIn))
 async def refresh(body: RefreshIn, request: Request, context: Ctx) -> TokensOut:
     """Exchange the refresh token for a new pair. Using a spent one ends the session."""
-    return _tokens(await sessions.refresh(context, body.refresh_token, client_address(request)))
+    return TokensOut.of(
+        await sessions.refresh(context, body.refresh_token, client_address(request))
+    )
 
 
 @router.post("/auth/logout", operation_id="signOut", status_code=status.HTTP_204_NO_CONTENT)
-async def sign_out(context: Ctx, actor: CurrentActor) -> None:
+async def sign_out(context: Ctx, actor: SignedInActor) -> None:
     """End this session: its access and refresh tokens are good for nothing from now on."""
     await sessions.end(context, actor, actor.session_id, "signed_out")
 
@@ -84,15 +109,9 @@ async def end_session(session_id: UUID, context: Ctx, actor: CurrentActor) -> No
 
 
 @router.get("/me", operation_id="me")
-async def me(actor: CurrentActor) -> MeOut:
+async def show_me(context: Ctx, actor: SignedInActor) -> MeOut:
     """Who is signed in."""
-    account = await accounts.get(actor.account_id)
-    return MeOut(
-        id=account.id,
-        username=account.username,
-        name=account.name,
-        session_id=actor.session_id,
-    )
+    return MeOut.model_validate(await me.of(context, actor))
 
 
 @router.post(
@@ -100,11 +119,11 @@ async def me(actor: CurrentActor) -> MeOut:
     operation_id="changePassword",
     status_code=status.HTTP_204_NO_CONTENT,
     responses=documents(
-        accounts.WrongPassword, passwords.WeakPassword, login.TooManyTries, passwords.SignInBusy
+        WrongPassword, passwords.WeakPassword, login.TooManyTries, passwords.SignInBusy
     ),
 )
 async def change_password(
-    body: PasswordIn, request: Request, context: Ctx, actor: CurrentActor
+    body: PasswordIn, request: Request, context: Ctx, actor: SignedInActor
 ) -> None:
     """Change the own password. All other sessions of the account end."""
     await accounts.change_password(
@@ -113,14 +132,4 @@ async def change_password(
         body.current.get_secret_value(),
         body.new.get_secret_value(),
         client_address(request),
-    )
-
-
-def _tokens(issued: sessions.Issued) -> TokensOut:
-    return TokensOut(
-        token_type="Bearer",  # noqa: S106  (the name of the scheme)
-        access_token=issued.access_token,
-        expires_in=issued.expires_in,
-        refresh_token=issued.refresh_token,
-        session_id=issued.session_id,
     )

@@ -12,8 +12,9 @@ from tortoise.transactions import in_transaction
 
 from business_api.accounts.models import Account, RoleGrant, SignInSession
 from business_api.accounts.tokens import Tokens
-from business_api.actors import Actor
+from business_api.actors import Actor, Duty
 from business_api.authz.grants import Grant
+from business_api.authz.scope import ScopeType
 from business_api.deps import NotSignedIn
 from foundation import audit
 from foundation.errors import DomainError, Kind
@@ -26,6 +27,8 @@ TOPIC: Final = "sessions"
 
 MOST: Final = 30
 """Sessions an account may have at once; the oldest ends when there is one more."""
+
+_HIGH: Final = frozenset({ScopeType.PLATFORM, ScopeType.OPERATOR, ScopeType.COMPANY})
 
 
 class NoSuchSession(DomainError):
@@ -114,6 +117,23 @@ class SignedIn:
     session_id: UUID
     name: str
     grants: tuple[Grant, ...]
+    must_change_password: bool = False
+    second_factor: bool = False
+
+
+def duties_of(who: SignedIn, now: datetime, *, second_factor_needed: bool) -> frozenset[Duty]:
+    """What `who` has to do before anything else.
+
+    Args:
+        who: is signed in.
+        now: the time of the request.
+        second_factor_needed: of everybody with a role at a company or above.
+    """
+    duties = {Duty.CHANGE_PASSWORD} if who.must_change_password else set()
+    if second_factor_needed and not who.second_factor:
+        high = (grant.live(now) and grant.scope_type in _HIGH for grant in who.grants)
+        duties |= {Duty.SET_UP_SECOND_FACTOR} if any(high) else set()
+    return frozenset(duties)
 
 
 async def signed_in(session_id: UUID, now: datetime) -> SignedIn | None:
@@ -123,7 +143,14 @@ async def signed_in(session_id: UUID, now: datetime) -> SignedIn | None:
         return None
     account = session.account
     held = await RoleGrant.filter(account_id=account.id)
-    return SignedIn(account.id, session.id, account.name, tuple(row.grant for row in held))
+    return SignedIn(
+        account.id,
+        session.id,
+        account.name,
+        tuple(row.grant for row in held),
+        must_change_password=account.must_change_password,
+        second_factor=account.totp_at is not None,
+    )
 
 
 async def listed(account_id: UUID, now: datetime) -> list[SessionRow]:

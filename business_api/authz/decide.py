@@ -11,6 +11,7 @@ from tortoise.expressions import Q
 
 from business_api.authz.grants import Grant, Reach
 from business_api.authz.permissions import Permission
+from business_api.authz.roles import MAY_GIVE, Role
 from business_api.authz.scope import ScopeType, Site
 
 
@@ -51,6 +52,15 @@ def decide(
         return Decision(Why.EXPIRED, visible, giving[0])
     elsewhere = next((grant for grant in grants if grant.gives(permission)), None)
     return Decision(Why.ELSEWHERE if elsewhere else Why.ROLE, visible, elsewhere)
+
+
+def may_give(grants: Collection[Grant], role: Role, site: Site, now: datetime) -> bool:
+    """Whether holders of `grants` may give `role` at `site`, and take it there (BR1)."""
+    return any(
+        role in MAY_GIVE.get(grant.role, ())
+        for grant in grants
+        if grant.live(now) and grant.covers(site)
+    )
 
 
 def reach(grants: Collection[Grant], permission: Permission, now: datetime) -> Reach:

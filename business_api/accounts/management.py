@@ -1,0 +1,90 @@
+"""Whose accounts an actor may see, and whose it may manage.
+
+Seen: an account that holds, or held, a role within the reach of `account.view`. Managed
+(password, name, disabling, second factor): one that lost every role, or holds only such as
+the actor could give it at their places: otherwise whoever resets the password of somebody
+with more rights would have them. A resident's account is never anybody's but its own.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from business_api.accounts.errors import (
+    MayNotManage,
+    NoSuchAccount,
+    NotYourself,
+    ResidentsAccount,
+)
+from business_api.accounts.models import Account, RoleGrant
+from business_api.actors import Actor, NotAllowed
+from business_api.authz import decide
+from business_api.authz.permissions import Permission
+from business_api.people.models import Person
+from foundation.errors import DomainError
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An account and every role it holds, held or will hold."""
+
+    account: Account
+    grants: tuple[RoleGrant, ...]
+    is_resident: bool
+
+
+async def seen(actor: Actor, account_id: UUID, *, lock: bool = False) -> Held:
+    """An account the actor may know of. Three statements.
+
+    Args:
+        actor: who asks.
+        account_id: which.
+        lock: keep it as it is until the end of the transaction.
+
+    Raises:
+        NoSuchAccount: there is none, or none within reach.
+    """
+    which = Account.filter(id=account_id, deleted_at=None)
+    account = await (which.select_for_update() if lock else which).first()
+    if account is None:
+        raise NoSuchAccount
+    grants = tuple(await RoleGrant.filter(account_id=account_id).order_by("created_at", "id"))
+    if not any(actor.may(Permission.ACCOUNT_VIEW, grant.site) for grant in grants):
+        raise NoSuchAccount
+    return Held(account, grants, bool(await residents_among([account_id])))
+
+
+async def managed(actor: Actor, account_id: UUID, *, lock: bool = False) -> Held:
+    """An account the actor may manage. Three statements.
+
+    Raises:
+        NoSuchAccount: as in `seen`.
+        NotAllowed, NotYourself, ResidentsAccount, MayNotManage: it may be seen only.
+    """
+    held = await seen(actor, account_id, lock=lock)
+    error = why_not(actor, held)
+    if error is not None:
+        raise error
+    return held
+
+
+def why_not(actor: Actor, held: Held) -> DomainError | None:
+    """Why the actor may not manage an account it sees; None when it may."""
+    if held.account.id == actor.account_id:
+        return NotYourself()
+    sites = [grant.site for grant in held.grants]
+    if not any(actor.may(Permission.ACCOUNT_MANAGE, site) for site in sites):
+        return NotAllowed(Permission.ACCOUNT_MANAGE.value)
+    if held.is_resident:
+        return ResidentsAccount()
+    # What is to begin later counts too: a password set today would still be good then.
+    to_come = [grant for grant in held.grants if not grant.over(actor.now)]
+    if all(decide.may_give(actor.grants, grant.role, grant.site, actor.now) for grant in to_come):
+        return None
+    return MayNotManage()
+
+
+async def residents_among(account_ids: Collection[UUID]) -> set[UUID]:
+    """The accounts of persons who live, or lived, somewhere. One statement."""
+    persons = Person.filter(account_id__in=list(account_ids), erased_at=None)
+    return set(await persons.values_list("account_id", flat=True))  # type: ignore[arg-type]
