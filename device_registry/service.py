@@ -16,7 +16,7 @@ from device_registry.devices.queries import Presence
 from device_registry.devices.states import Status
 from device_registry.journal import ingest
 from device_registry.link import DeviceInbox, Heard
-from foundation import db
+from foundation.outage import Outage
 from foundation.runner import Context
 from foundation.wake import first_of
 from foundation.wire.command import Result
@@ -93,20 +93,12 @@ class RegistryService:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep house until `stop`; while the database is away, try again."""
-        count, away = 0, False
+        count, outage = 0, Outage(self.name)
         while not stop.is_set():
             await first_of(stop, within=self._context.settings.devices.registry_period)
             count += 1
-            try:
+            with outage.bridged():
                 await self._keep_house(count)
-            except db.UNREACHABLE as error:
-                if not away:
-                    log.warning("registry.database.lost", error=type(error).__name__)
-                away = True
-            else:
-                if away:
-                    log.info("registry.database.back")
-                away = False
 
     async def close(self) -> None:
         """Nothing is held: every round gives back what it took."""

@@ -5,7 +5,7 @@ branch, and many rows from one parameter. Values are parameters, always; the tex
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -46,6 +46,22 @@ async def over(
     postgres = is_postgres()
     text = _with_table(statement, tuple(columns.items()), postgres)
     return await fetch(text, packed, *values)
+
+
+def among(column: str, ids: Collection[UUID]) -> tuple[str, object]:
+    """The condition that `column` is one of `ids`, and the value for its one `?`.
+
+    One parameter for any number of ids, so that no list is too long; a single one by `=`,
+    so that an index goes on giving the order.
+    """
+    if len(ids) == 1:
+        return f"{column} = ?", next(iter(ids))
+    if is_postgres():
+        return f"{column} = ANY(?::uuid[])", sorted(ids)
+    return (
+        f"{column} IN (SELECT value FROM json_each(?))",  # noqa: S608  (names of columns)
+        json.dumps(sorted(map(str, ids))),
+    )
 
 
 async def serialise(*names: str) -> None:

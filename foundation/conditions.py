@@ -4,6 +4,7 @@ One row per (kind, subject) that was ever wrong; reporting the same again change
 the detail. Anybody reports and clears; `telemetry` turns conditions into alarms.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -85,8 +86,17 @@ async def clear(kind: str, subject: str, *, clock: Clock = utc_now) -> bool:
     return bool(over)
 
 
-async def current(community_id: UUID | None = None) -> list[Condition]:
-    """What is wrong now, newest first: of one community, or (None) everything. One statement."""
-    scope = Q() if community_id is None else Q(community_id=community_id)
+async def current(
+    communities: Collection[UUID] | None, kinds: Collection[str] | None = None
+) -> list[Condition]:
+    """What is wrong now, newest first. One statement.
+
+    Args:
+        communities: of these; None: everything, also what belongs to no community.
+        kinds: only these; None: all.
+    """
+    scope = Q() if communities is None else Q(community_id__in=list(communities))
+    if kinds is not None:
+        scope &= Q(kind__in=list(kinds))
     rows = await Row.filter(scope, cleared_at__isnull=True).order_by("-since").limit(MOST)
     return [Condition(r.kind, r.subject, r.community_id, r.detail, r.since) for r in rows]

@@ -1,6 +1,7 @@
 """May this opening be sent? Asked in the transaction that sends it (R8)."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal
@@ -51,10 +52,12 @@ class Opening:
     """Somebody wants a door open."""
 
     device_id: UUID
-    by_kind: Literal["resident", "admin"]
     by_id: UUID
+    staff_of: Collection[UUID] | None = ()
+    """The communities whose doors this person opens as staff, in nobody's name; None: all."""
     house_id: UUID | None = None
-    """In whose name; a resident with one house there need not say it."""
+    """In whose name; a resident with one house there need not say it. Staff who live there
+    too open as residents by naming their house."""
     request_key: str | None = None
     """The caller's name for this request: the same again is the same opening."""
     address: str = ""
@@ -63,8 +66,6 @@ class Opening:
     """Of the sign-in, for the audit."""
     reason: str = ""
     door: int = 1
-    community_id: UUID | None = None
-    """An admin's scope; without one an admin sees no door."""
 
     def __post_init__(self) -> None:
         """Check what people typed.
@@ -81,10 +82,11 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`code` is empty when the command may be sent."""
+    """`code` is empty when the command may be sent. `by_kind`: in which role it is asked."""
 
     code: str
-    house_id: UUID | None
+    by_kind: Literal["resident", "admin"]
+    house_id: UUID | None = None
 
 
 WINDOW: Final = timedelta(minutes=1)
@@ -103,7 +105,7 @@ SELECT
 
 
 async def judge(opening: Opening, device: Device, now: datetime, limits: Devices) -> Verdict:
-    """Whether `opening` may be sent to `device`. Two statements; one for an admin.
+    """Whether `opening` may be sent to `device`. Two statements; one for staff.
 
     Raises:
         DoorNotFound: not a door of this person; nothing is written down of it.
@@ -122,23 +124,22 @@ async def judge(opening: Opening, device: Device, now: datetime, limits: Devices
         code = Refusal.LIMIT_DOOR
     if code and counts["refused"] >= limits.opens_per_person:
         raise TooManyOpens(retry_after=int(WINDOW.total_seconds()))
-    return Verdict(code, verdict.house_id)
+    return replace(verdict, code=code)
 
 
 async def _right(opening: Opening, device: Device, now: datetime) -> Verdict:
     if device.status is Status.UNBOUND:
         raise DoorNotFound(f"door {device.id}")
-    if opening.by_kind == "admin":
-        if opening.community_id != device.community_id:
-            raise DoorNotFound(f"door {device.id}")
-        return Verdict("", None)  # in nobody's name: an id from outside is not believed
+    as_staff = opening.staff_of is None or device.community_id in opening.staff_of
+    if as_staff and opening.house_id is None:
+        return Verdict("", "admin")
     held = await grants.remote(opening.by_id, device.place_id)
-    if not held:
+    if not held and not as_staff:
         raise DoorNotFound(f"door {device.id}")
     if opening.house_id is not None:
         held = [grant for grant in held if grant.house_id == opening.house_id]
         if not held:  # and not a word of it to those who live there
-            return Verdict(Refusal.NO_GRANT, None)
+            return Verdict(Refusal.NO_GRANT, "resident")
     # A live one, if there is any; of several always the same.
     best = min(held, key=lambda grant: (bool(grant.why_not(now)), str(grant.house_id)))
-    return Verdict(best.why_not(now), best.house_id)
+    return Verdict(best.why_not(now), "resident", best.house_id)

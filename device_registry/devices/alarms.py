@@ -6,6 +6,7 @@ sign (`quarantine`). Two boxes of one MAC with different keys are a conflict: re
 the registered one is left alone.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -95,36 +96,44 @@ class Alarm:
     mac: str
     detail: str
     since: datetime
+    community_id: UUID | None
     device_id: UUID | None
     device_name: str
 
 
-async def current(community_id: UUID) -> list[Alarm]:
-    """The alarms of a community's stations, newest first. Two statements."""
+async def current(communities: Collection[UUID] | None) -> list[Alarm]:
+    """The alarms of the stations of these communities, newest first. Two statements.
+
+    Args:
+        communities: whose; None: every one.
+    """
     wrong = [
         (condition, condition.subject.removeprefix(_PREFIX))
-        for condition in await conditions.current(community_id)
-        if condition.kind in (CLONED, MAC_CONFLICT)
+        for condition in await conditions.current(communities, (CLONED, MAC_CONFLICT))
     ]
     if not wrong:
         return []
-    devices = {
-        device.last_mac: device
-        for device in await Device.filter(
-            community_id=community_id, mac__in=[mac for _, mac in wrong]
-        )
+    macs = {mac for _, mac in wrong}
+    # A MAC that was given up here may be registered in another community by now.
+    devices: dict[tuple[str, UUID | None], Device] = {
+        (device.last_mac, device.community_id): device
+        for device in await Device.filter(mac__in=list(macs))
     }
-    return [
-        Alarm(
-            kind=condition.kind,
-            mac=mac,
-            detail=condition.detail,
-            since=condition.since,
-            device_id=devices[mac].id if mac in devices else None,
-            device_name=devices[mac].name if mac in devices else "",
+    found = []
+    for condition, mac in wrong:
+        device = devices.get((mac, condition.community_id))
+        found.append(
+            Alarm(
+                kind=condition.kind,
+                mac=mac,
+                detail=condition.detail,
+                since=condition.since,
+                community_id=condition.community_id,
+                device_id=device.id if device else None,
+                device_name=device.name if device else "",
+            )
         )
-        for condition, mac in wrong
-    ]
+    return found
 
 
 def _subject(mac: str) -> str:

@@ -1,6 +1,6 @@
 """Which box is a station: put there, awaited, or taken away. Used inside other changes."""
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -147,9 +147,7 @@ async def lapse(context: Context, mac: Mac | None = None, *, but: UUID | None = 
     return gone
 
 
-async def audited(
-    context: Context, actor: str, verb: str, device: Device, **facts: str | int | bool | None
-) -> None:
+async def audited(context: Context, actor: str, verb: str, device: Device, **facts: Any) -> None:
     """Append `device.{verb}` to the audit chain, as the last statement of a transaction.
 
     The chain has one lock: who waits for a row while holding it makes everybody wait.

@@ -135,7 +135,7 @@ def _row(
         mac=device.mac or device.last_mac,
         door=opening.door,
         state=CommandState.SENT,
-        by_kind=opening.by_kind,
+        by_kind=verdict.by_kind,
         by_id=opening.by_id,
         house_id=verdict.house_id,
         request_key=opening.request_key,

@@ -1,6 +1,6 @@
-"""A whole community at a glance: counts for a console, and where each station stands."""
+"""Whole communities at a glance: counts for a console, and where each station stands."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -35,28 +35,31 @@ class Standing:
 
 _SESSIONS: Final = """
 FROM registry_device d LEFT JOIN registry_device_session s ON s.mac = d.mac
-WHERE d.community_id = ? AND d.status <> 'unbound'
+WHERE d.status <> 'unbound'
 """
 _COUNTS: Final = f"""
 SELECT d.status, CASE
     WHEN s.online IS NULL OR NOT s.online THEN 'offline'
     WHEN s.sess <> '' AND s.heard_at >= ? THEN 'online'
     ELSE 'stale' END AS presence, count(*) AS n
-{_SESSIONS} GROUP BY 1, 2
-"""
+{_SESSIONS}"""
 _STANDINGS: Final = f"""
 SELECT d.id, d.status, s.online, s.since, s.reason, s.heard_at, s.sess
-{_SESSIONS} ORDER BY d.id LIMIT ?
+{_SESSIONS} AND d.community_id = ? ORDER BY d.id LIMIT ?
 """
 
 
 async def counts(
-    community_id: UUID, now: datetime, *, stale_after: timedelta = STALE_AFTER
+    communities: Collection[UUID] | None, now: datetime, *, stale_after: timedelta = STALE_AFTER
 ) -> Counts:
-    """Count the stations of a community. One statement."""
+    """Count the stations of communities; None: of every one. One statement."""
+    statement, values = _COUNTS, list[object]([now - stale_after])
+    if communities is not None:
+        condition, value = sql.among("d.community_id", communities)
+        statement, values = f"{statement} AND {condition}", [*values, value]
     presence: dict[Presence, int] = dict.fromkeys(Presence, 0)
     status: dict[Status, int] = dict.fromkeys(set(Status) - {Status.UNBOUND}, 0)
-    for row in await sql.fetch(_COUNTS, now - stale_after, community_id):
+    for row in await sql.fetch(statement + " GROUP BY 1, 2", *values):
         status[Status(row["status"])] += row["n"]
         if row["status"] == Status.ACTIVE:
             presence[Presence(row["presence"])] += row["n"]

@@ -1,7 +1,7 @@
-"""Reads of stations: what a console lists, and what a resident may open."""
+"""Reads of stations: what a console lists."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,8 +14,6 @@ from device_registry.devices.states import Position, Status
 from foundation.settings import Devices
 
 STALE_AFTER: Final = Devices().stale_after
-MOST_DOORS: Final = 500
-"""More doors than that nobody has; a list must end somewhere."""
 
 
 class Presence(StrEnum):
@@ -64,21 +62,6 @@ class Station:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """A station that somebody may open from afar, in the name of one house."""
-
-    device_id: UUID
-    community_id: UUID
-    place_id: UUID
-    house_id: UUID | None
-    position: Position
-    name: str
-    presence: Presence
-    since: datetime | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
     """A session of a station began (`up`) or ended."""
 
@@ -103,18 +86,6 @@ _IS: Final = {
     Presence.OFFLINE: "(s.online IS NULL OR NOT s.online)",
 }
 
-_DOORS: Final = """
-SELECT d.id, d.community_id, d.place_id, d.position, d.name, g.house_id,
-    s.online, s.since, s.reason, s.heard_at, s.sess
-FROM registry_remote_grant g
-    JOIN registry_device d ON d.place_id = g.place_id AND d.status = 'active'
-    LEFT JOIN registry_device_session s ON s.mac = d.mac
-WHERE g.person_id = ?
-    AND (g.valid_from IS NULL OR g.valid_from <= ?) AND (g.valid_to IS NULL OR g.valid_to > ?)
-    AND NOT EXISTS (SELECT 1 FROM registry_remote_suspension p WHERE p.person_id = g.person_id)
-ORDER BY d.name, d.id, g.house_id LIMIT ?
-"""
-
 
 async def station(
     device_id: UUID, now: datetime, *, stale_after: timedelta = STALE_AFTER
@@ -125,7 +96,7 @@ async def station(
 
 
 async def stations(
-    community_id: UUID,
+    communities: Collection[UUID] | None,
     now: datetime,
     *,
     search: str = "",
@@ -136,10 +107,10 @@ async def stations(
     size: int = 10,
     stale_after: timedelta = STALE_AFTER,
 ) -> tuple[list[Station], int]:
-    """A page of the stations of a community, by name, and how many there are. Two statements.
+    """A page of the stations of communities, by name, and how many there are. Two statements.
 
     Args:
-        community_id: whose.
+        communities: whose; None: every one.
         now: for presence.
         search: part of a name, a MAC (in any form) or a communication code.
         status: only these; None: all but the unbound.
@@ -149,12 +120,13 @@ async def stations(
         size: rows a page.
         stale_after: see `Devices.stale_after`.
     """
-    where, values = ["d.community_id = ?"], list[object]([community_id])
-    if status is None:
-        where.append("d.status <> 'unbound'")
-    else:
-        where.append("d.status = ?")
-        values.append(status.value)
+    where, values = ["d.status <> 'unbound'"], list[object]()
+    if status is not None:
+        where, values = ["d.status = ?"], [status.value]
+    if communities is not None:
+        condition, value = sql.among("d.community_id", communities)
+        where.append(condition)
+        values.append(value)
     if presence is not None:
         where.append(_IS[presence])
         if "?" in _IS[presence]:
@@ -169,23 +141,15 @@ async def stations(
         )
         part = like(search)
         values += [part, like(plain_mac(search)), part]
-    condition = _FROM + "WHERE " + " AND ".join(where)
-    total = (await sql.fetch("SELECT count(*) AS n" + condition, *values))[0]["n"]
+    wanted = _FROM + "WHERE " + " AND ".join(where)
+    total = (await sql.fetch("SELECT count(*) AS n" + wanted, *values))[0]["n"]
     rows = await sql.fetch(
-        _STATION + condition + " ORDER BY d.name, d.id LIMIT ? OFFSET ?",
+        _STATION + wanted + " ORDER BY d.name, d.id LIMIT ? OFFSET ?",
         *values,
         size,
         (page - 1) * size,
     )
     return [_station(row, now, stale_after) for row in rows], total
-
-
-async def doors_of(
-    person_id: UUID, now: datetime, *, stale_after: timedelta = STALE_AFTER
-) -> list[Door]:
-    """What this person may open now, by name, once for every house. One statement."""
-    rows = await sql.fetch(_DOORS, person_id, now, now, MOST_DOORS)
-    return [_door(row, now, stale_after) for row in rows]
 
 
 async def timeline(
@@ -228,7 +192,7 @@ def like(part: str) -> str:
 def _station(row: sql.Row, now: datetime, stale_after: timedelta) -> Station:
     here = presence_of(row, now, stale_after)
     return Station(
-        **_common(row, "id"),
+        **common(row, "id"),
         mac=row["mac"] or row["last_mac"],
         status=Status(row["status"]),
         model=row["model"],
@@ -246,18 +210,8 @@ def _station(row: sql.Row, now: datetime, stale_after: timedelta) -> Station:
     )
 
 
-def _door(row: sql.Row, now: datetime, stale_after: timedelta) -> Door:
-    here = presence_of(row, now, stale_after)
-    return Door(
-        **_common(row, "device_id"),
-        house_id=sql.uid(row["house_id"]),
-        presence=here.presence,
-        since=here.since,
-        reason=here.reason,
-    )
-
-
-def _common(row: sql.Row, id_name: str) -> dict[str, Any]:
+def common(row: sql.Row, id_name: str) -> dict[str, Any]:
+    """What every row of a station has; its id under `id_name`."""
     return {
         id_name: sql.uid(row["id"]),
         "community_id": sql.uid(row["community_id"]),

@@ -2,8 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
@@ -36,16 +36,20 @@ class BadPeriod(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFilter:
-    """Which records. The scope is a community, or houses, or both; never everything.
+    """Which records: those of `communities`, and those in the name of `houses`.
 
-    `search` is part of a station's name, its MAC, or a credential's id. Times are [since,
-    until), a year at most.
+    The rest narrows. `search` is part of a station's name, its MAC, or a credential's id.
+    Times are [since, until), a year at most.
     """
 
+    communities: Collection[UUID] | None
+    """None: of every community there is."""
+    houses: Mapping[UUID, datetime] = field(default_factory=dict)
+    """Each from the time at which whoever asks began to live there."""
     since: datetime
     until: datetime
     community_id: UUID | None = None
-    house_ids: Collection[UUID] | None = None
+    house_id: UUID | None = None
     device_id: UUID | None = None
     outcome: Outcome | None = None
     method: Method | None = None
@@ -114,14 +118,11 @@ async def records(
     Raises:
         BadCursor: `before` is not from an earlier page.
         BadPeriod: the times are empty or too far apart.
-        ValueError: no scope, which would be everybody's records.
     """
     limit = max(1, min(limit, MOST))
     if not timedelta() < wanted.until - wanted.since <= WIDEST:
         raise BadPeriod(f"{wanted.since:%F} to {wanted.until:%F}")
-    if wanted.community_id is None and wanted.house_ids is None:
-        raise ValueError("records need a scope")
-    if wanted.house_ids is not None and not wanted.house_ids:
+    if wanted.communities is not None and not (wanted.communities or wanted.houses):
         return [], None
     after = _cursor(before) if before is not None else None
     branches, values = [], list[object]()
@@ -149,6 +150,7 @@ def _branch(
         where.append("r.opening")
     for column, value in (
         ("r.community_id", wanted.community_id),
+        ("r.house_id", wanted.house_id),
         ("r.device_id", wanted.device_id),
         (_OUTCOME_OF[source], wanted.outcome),
         (_METHOD_OF[source], wanted.method),
@@ -156,9 +158,10 @@ def _branch(
         if value is not None:
             where.append(f"{column} = ?")
             values.append(value)
-    if wanted.house_ids is not None:
-        where.append(f"r.house_id IN ({', '.join('?' * len(wanted.house_ids))})")
-        values += wanted.house_ids
+    if wanted.communities is not None:
+        condition, own = _scope(wanted.communities, wanted.houses)
+        where.append(condition)
+        values += own
     if wanted.search:
         part, columns = like(wanted.search), ["lower(d.name)", "d.last_mac"]
         values += [part, like(plain_mac(wanted.search))]
@@ -178,6 +181,21 @@ def _branch(
         f") AS {source}s"
     )
     return text, [*values, limit]
+
+
+def _scope(
+    communities: Collection[UUID], houses: Mapping[UUID, datetime]
+) -> tuple[str, list[object]]:
+    """The condition for what may be seen at all, and its values."""
+    parts, values = [], list[object]()
+    if communities:
+        condition, value = sql.among("r.community_id", communities)
+        parts.append(condition)
+        values.append(value)
+    for house_id, began in houses.items():
+        parts.append("(r.house_id = ? AND r.at >= ?)")
+        values += [house_id, began]
+    return f"({' OR '.join(parts)})", values
 
 
 def _record(row: sql.Row) -> Record:

@@ -24,7 +24,7 @@ async def air(rows: TortoiseContext) -> Air:
 
 
 async def press(air: Air, station: Station) -> Outcome:
-    wish = Opening(device_id=station.id, by_kind="admin", by_id=new_id(), community_id=COMMUNITY)
+    wish = Opening(device_id=station.id, by_id=new_id(), staff_of=[COMMUNITY])
     return await commands.open(air.context, wish)
 
 

@@ -25,7 +25,7 @@ async def air(rows: TortoiseContext) -> Air:
 async def opened(air: Air, victim: Station) -> tuple[OpenCommand, "asyncio.Task[commands.Outcome]"]:
     """A command that the victim has, and has not answered yet."""
     victim.answers = False
-    wish = Opening(device_id=victim.id, by_kind="admin", by_id=new_id(), community_id=COMMUNITY)
+    wish = Opening(device_id=victim.id, by_id=new_id(), staff_of=[COMMUNITY])
     waiting = asyncio.create_task(commands.open(air.context, wish))
     await until(lambda: victim.commands)
     return await OpenCommand.get(id=victim.commands[-1].id), waiting

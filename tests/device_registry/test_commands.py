@@ -40,12 +40,12 @@ async def resident(*stations: Station, **fields: Any) -> Any:
 
 
 def wish(station: Station, person: Any, **fields: Any) -> Opening:
-    facts = {"device_id": station.id, "by_kind": "resident", "by_id": person, "house_id": HOUSE}
+    facts = {"device_id": station.id, "by_id": person, "house_id": HOUSE}
     return Opening(**facts | fields)
 
 
 def admin_wish(station: Station, **fields: Any) -> Opening:
-    facts = {"by_kind": "admin", "house_id": None, "community_id": COMMUNITY}
+    facts = {"house_id": None, "staff_of": [COMMUNITY]}
     return wish(station, new_id(), **facts | fields)
 
 
@@ -370,13 +370,36 @@ async def test_a_stranger_learns_nothing(rows: TortoiseContext) -> None:
         wish(station, new_id()),
         wish(station, person),
         wish(station, person, device_id=new_id()),
-        admin_wish(station, community_id=new_id()),
-        admin_wish(station, community_id=None),
+        admin_wish(station, staff_of=[new_id()]),
+        admin_wish(station, staff_of=()),
     ):
         with pytest.raises(DoorNotFound):
             await commands.open(air.context, wrong)
     assert await OpenCommand.all().count() == 0
     assert station.commands == []
+
+
+async def test_staff_who_live_there_too_open_as_staff_or_for_their_house(
+    rows: TortoiseContext,
+) -> None:
+    air = new_air()
+    station = await air.connected()
+    person = await resident(station)
+
+    async def opened(**fields: object) -> tuple[str, Any, str]:
+        outcome = await commands.open(air.context, wish(station, person, **fields))
+        row = await OpenCommand.get(id=outcome.id)
+        return row.by_kind, row.house_id, row.code
+
+    staff = {"staff_of": [new_id(), COMMUNITY]}
+    assert await opened(house_id=None, **staff) == ("admin", None, "ok")
+    assert await opened(house_id=None) == ("resident", HOUSE, "ok")
+    assert await opened(house_id=HOUSE, **staff) == ("resident", HOUSE, "ok")
+    assert await opened(house_id=new_id(), **staff) == ("resident", None, "no_grant")
+    assert [command.by.t for command in station.commands] == ["admin", "resident", "resident"]
+    stranger = admin_wish(station, house_id=HOUSE)  # in the name of people it has no part in
+    assert (await commands.open(air.context, stranger)).code == "no_grant"
+    assert len(station.commands) == 3
 
 
 async def test_an_unbound_station_is_nobodys(rows: TortoiseContext) -> None:

@@ -224,7 +224,7 @@ async def test_enrolling_never_changes_a_registered_station(rows: TortoiseContex
     assert (answer.status, answer.sealed, answer.user_code) == ("mac_conflict", None, None)
     assert dict(await row(device_id)) == before
     assert await PendingEnrolment.all().count() == 0
-    found = await conditions.current(COMMUNITY)
+    found = await conditions.current([COMMUNITY])
     assert [(c.kind, c.subject) for c in found] == [("mac_conflict", f"device/{box.mac}")]
     assert (await box.call()).status == "registered"
 
@@ -316,7 +316,7 @@ async def test_a_box_started_less_often_than_its_twin_is_a_clone(rows: TortoiseC
     assert (await box.call(boot=0)).status == "registered"  # does not count them
     assert (await box.call(boot=6)).status == "suspended"
     assert (await row(device_id)).status is Status.QUARANTINED
-    assert [c.kind for c in await conditions.current(COMMUNITY)] == ["station_cloned"]
+    assert [c.kind for c in await conditions.current([COMMUNITY])] == ["station_cloned"]
 
 
 async def test_a_replayed_request_is_no_sign_of_a_clone(rows: TortoiseContext) -> None:

@@ -36,7 +36,7 @@ async def status(station: Station) -> Status:
 
 
 def admin_wish(station: Station) -> Opening:
-    return Opening(device_id=station.id, by_kind="admin", by_id=new_id(), community_id=COMMUNITY)
+    return Opening(device_id=station.id, by_id=new_id(), staff_of=[COMMUNITY])
 
 
 async def unknown(air: Air, station: Station) -> str:

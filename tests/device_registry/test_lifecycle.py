@@ -242,7 +242,7 @@ async def test_a_box_that_lost_its_keys_replaces_itself(rows: TortoiseContext) -
     device_id = await registered(old)
     assert (await again.call()).status == "mac_conflict"
     await replace(context, ADMIN, device_id, old.mac)
-    assert await conditions.current(COMMUNITY) == []  # somebody has dealt with it
+    assert await conditions.current([COMMUNITY]) == []  # somebody has dealt with it
     shown = await again.call()
     await confirm(context, ADMIN, device_id, number=shown.number)
     assert (await again.call()).status == "registered"
@@ -384,9 +384,9 @@ async def test_a_quarantined_station_can_be_let_in_again(rows: TortoiseContext) 
     device_id = await registered(box)
     await DeviceSession.create(mac=box.mac, since=context.clock(), boot=9)
     await quarantine(context, Mac(box.mac), "boot 3 after 9")
-    assert len(await conditions.current(COMMUNITY)) == 1
+    assert len(await conditions.current([COMMUNITY])) == 1
     await resume(context, ADMIN, device_id)
-    assert await conditions.current(COMMUNITY) == []
+    assert await conditions.current([COMMUNITY]) == []
     clock_of(context).move(hours=1)
     assert (await box.call()).status == "registered"  # boots are counted from now on
 
@@ -396,11 +396,11 @@ async def test_alarms_are_over_when_an_admin_says_so(rows: TortoiseContext) -> N
     box = Box(context)
     device_id = await registered(box)
     await Box(context, mac=box.mac).call()
-    assert len(await conditions.current(COMMUNITY)) == 1
+    assert len(await conditions.current([COMMUNITY])) == 1
     await dismiss(context, ADMIN, device_id)
-    assert await conditions.current(COMMUNITY) == []
+    assert await conditions.current([COMMUNITY]) == []
     await Box(context, mac=box.mac).call()
-    assert len(await conditions.current(COMMUNITY)) == 1
+    assert len(await conditions.current([COMMUNITY])) == 1
 
 
 async def test_a_new_station_under_an_old_mac_counts_boots_anew(rows: TortoiseContext) -> None:

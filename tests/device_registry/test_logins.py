@@ -107,7 +107,7 @@ async def test_a_cloned_station_is_shut_out(rows: TortoiseContext) -> None:
     assert await logins(context.keyring, context.clock()) == []
     assert (await box.call()).status == "suspended"
     stored = await row(device_id)
-    [condition] = await conditions.current(stored.community_id)
+    [condition] = await conditions.current([stored.community_id])
     assert (condition.kind, condition.subject) == ("station_cloned", f"device/{box.mac}")
     line = await AuditEvent.get(action="device.quarantine")
     assert (line.actor, line.facts["why"]) == ("platform", "4 take-overs in a minute")
@@ -121,7 +121,7 @@ async def test_who_is_not_active_is_not_quarantined(rows: TortoiseContext) -> No
     await quarantine(context, Mac(box.mac), "late")
     await quarantine(context, Mac("00aabbccddee"), "nobody")
     assert (await row(device_id)).status is Status.SUSPENDED
-    assert await conditions.current() == []
+    assert await conditions.current(None) == []
 
 
 async def test_signs_that_come_together_quarantine_once(rows: TortoiseContext) -> None:

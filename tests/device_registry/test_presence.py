@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tortoise.context import TortoiseContext
 
 from device_registry.access import grants
-from device_registry.devices import commands, queries
+from device_registry.devices import commands, doors, queries
 from device_registry.devices.admission import Opening
 from device_registry.devices.models import Device, DeviceSession, SessionLog, Status
 from device_registry.devices.presence import all_gone
@@ -144,7 +144,7 @@ async def test_a_late_end_of_an_old_session_ends_nothing(rows: TortoiseContext) 
     assert (found.presence, found.reason) == (Presence.ONLINE, "")
     outcome = await commands.open(
         air.context,
-        Opening(device_id=station.id, by_kind="admin", by_id=new_id(), community_id=COMMUNITY),
+        Opening(device_id=station.id, by_id=new_id(), staff_of=[COMMUNITY]),
     )
     assert outcome.state is CommandState.EXECUTED
 
@@ -282,9 +282,9 @@ async def test_reads_cost_what_they_say(rows: TortoiseContext, many: int) -> Non
     person = new_id()
     await grants.set_remote(person, None, [station.place for station in stations])
     with statements() as sql:
-        page, total = await queries.stations(COMMUNITY, air.now())
+        page, total = await queries.stations([COMMUNITY], air.now())
         assert (len(page), total, len(sql)) == (many, many, 2)
-        assert len(await queries.doors_of(person, air.now())) == many
+        assert len(await doors.doors_of(person, air.now())) == many
         assert len(sql) == 3
         assert await queries.station(stations[0].id, air.now())
         assert len(sql) == 4
@@ -309,7 +309,7 @@ async def test_stations_by_search_status_and_presence(rows: TortoiseContext) -> 
     await mute.begin()
 
     async def names(**wanted: Any) -> list[str]:
-        page, total = await queries.stations(COMMUNITY, air.now(), **wanted)
+        page, total = await queries.stations([COMMUNITY], air.now(), **wanted)
         assert total == len(page)
         return [station.name for station in page]
 
@@ -327,7 +327,7 @@ async def test_stations_by_search_status_and_presence(rows: TortoiseContext) -> 
     assert await names(search="'; --\0") == []
     air.context.clock.move(minutes=5)  # type: ignore[attr-defined]
     assert await names(presence=Presence.STALE) == ["东门 100%", "西门"]
-    page, total = await queries.stations(COMMUNITY, air.now(), page=2, size=2)
+    page, total = await queries.stations([COMMUNITY], air.now(), page=2, size=2)
     assert ([station.name for station in page], total) == (["西门"], 3)
     assert await queries.station(never.id, air.now()) is not None
     assert await queries.station(new_id(), air.now()) is None
@@ -345,18 +345,51 @@ async def test_doors_of_a_person(rows: TortoiseContext) -> None:
         person, None, [later.place], valid_from=air.now() + timedelta(minutes=1)
     )
 
-    async def doors() -> list[tuple[Any, Any, Any]]:
-        found = await queries.doors_of(person, air.now())
+    async def mine() -> list[tuple[Any, Any, Any]]:
+        found = await doors.doors_of(person, air.now())
+        assert await doors.doors(person, (), air.now()) == (found, len(found))
         return [(door.device_id, door.house_id, door.presence) for door in found]
 
-    assert sorted(await doors(), key=str) == sorted(
+    assert sorted(await mine(), key=str) == sorted(
         [(one.id, house, Presence.ONLINE), (one.id, second, Presence.ONLINE)], key=str
     )
     air.context.clock.move(seconds=61)  # type: ignore[attr-defined]
-    assert (later.id, None, Presence.OFFLINE) in await doors()
+    assert (later.id, None, Presence.OFFLINE) in await mine()
     await grants.suspend_remote(person, suspended=True)
-    assert await doors() == []
-    assert await queries.doors_of(new_id(), air.now()) == []
+    assert await mine() == []
+    assert await doors.doors_of(new_id(), air.now()) == []
+
+
+async def test_doors_of_staff_who_live_there_too(rows: TortoiseContext) -> None:
+    air = new_air()
+    elsewhere = new_id()
+    one, two = await air.connected(1, name="A"), await air.connected(2, name="B")
+    await air.station(3, name="C", status=Status.SUSPENDED)
+    far = await air.connected(4, name="D", community_id=elsewhere)
+    home = await air.connected(5, name="E", community_id=new_id())
+    person, house = new_id(), new_id()
+    await grants.set_remote(person, house, [one.place, home.place])
+
+    async def found(staff_of: Any, **wanted: Any) -> list[tuple[Any, bool]]:
+        with statements() as sql:
+            page, total = await doors.doors(person, staff_of, air.now(), **wanted)
+        assert len(sql) == 2
+        assert total == len(page)
+        return [(door.device_id, door.house_id == house) for door in page]
+
+    assert await found(()) == [(one.id, True), (home.id, True)]
+    staff = await found([COMMUNITY])
+    assert sorted(staff, key=str) == sorted(
+        [(one.id, True), (one.id, False), (two.id, False), (home.id, True)], key=str
+    )
+    assert len(await found([COMMUNITY, elsewhere])) == 5
+    assert len(await found(None)) == 6
+    assert await found([COMMUNITY, elsewhere], communities=[elsewhere]) == [(far.id, False)]
+    assert await found([COMMUNITY], communities=()) == []
+    assert await found([COMMUNITY], search="b") == [(two.id, False)]
+    assert await found([COMMUNITY], search="b", communities=[elsewhere]) == []
+    page, total = await doors.doors(person, [COMMUNITY], air.now(), page=2, size=3)
+    assert ([door.device_id for door in page], total) == ([home.id], 4)
 
 
 async def test_the_timeline_and_how_long_it_is_kept(rows: TortoiseContext) -> None:

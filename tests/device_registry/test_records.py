@@ -26,10 +26,8 @@ HOUR = timedelta(hours=1)
 
 
 def around(**fields: Any) -> RecordFilter:
-    facts = {"since": utc_now() - HOUR, "until": utc_now() + HOUR}
-    if "house_ids" not in fields:
-        facts["community_id"] = COMMUNITY
-    return RecordFilter(**facts | fields)
+    facts: dict[str, Any] = {"since": utc_now() - HOUR, "until": utc_now() + HOUR}
+    return RecordFilter(**{"communities": [COMMUNITY]} | facts | fields)
 
 
 async def everything(wanted: RecordFilter, size: int = 10) -> list[Record]:
@@ -46,7 +44,7 @@ async def everything(wanted: RecordFilter, size: int = 10) -> list[Record]:
 
 
 async def opened(air: Air, station: Station, **fields: Any) -> commands.Outcome:
-    facts = {"by_kind": "admin", "by_id": new_id(), "community_id": COMMUNITY}
+    facts = {"by_id": new_id(), "staff_of": [COMMUNITY]}
     return await commands.open(air.context, Opening(device_id=station.id, **facts | fields))
 
 
@@ -103,7 +101,7 @@ async def test_every_outcome_is_listed_and_found(rows: TortoiseContext) -> None:
     await grants.set_remote(person, new_id(), [station.place])
     await opened(air, station)
     await opened(air, away)
-    await opened(air, station, by_kind="resident", by_id=person, house_id=new_id())
+    await opened(air, station, by_id=person, house_id=new_id())
     station.answers = False
     await opened(air, station)
     await station.journal(
@@ -150,7 +148,7 @@ async def test_nobody_sees_more_than_their_own(rows: TortoiseContext) -> None:
     mine, theirs = new_id(), new_id()
     person = new_id()
     await grants.set_remote(person, mine, [station.place])
-    await opened(air, station, by_kind="resident", by_id=person, house_id=mine)
+    await opened(air, station, by_id=person, house_id=mine)
     await opened(air, station)
     await station.journal(
         station.event("access.granted", kind="card", house=str(mine)),
@@ -159,12 +157,67 @@ async def test_nobody_sees_more_than_their_own(rows: TortoiseContext) -> None:
     )
     await elsewhere.journal(elsewhere.event("access.granted", kind="card", house=str(mine)))
     assert len(await everything(around())) == 5
-    found = await everything(around(house_ids=[mine], community_id=COMMUNITY))
+    long_ago = utc_now() - HOUR
+
+    async def at_home(*houses: UUID, **more: Any) -> list[Record]:
+        return await everything(
+            around(communities=(), houses=dict.fromkeys(houses, long_ago), **more)
+        )
+
+    assert len(await at_home(mine)) == 3
+    found = await at_home(mine, community_id=COMMUNITY)
     assert [(r.house_id, r.device_id) for r in found] == [(mine, station.id)] * 2
-    assert len(await everything(around(house_ids=[mine, theirs], community_id=COMMUNITY))) == 3
-    assert await everything(around(house_ids=[])) == []
-    with pytest.raises(ValueError, match="scope"):
-        await records(RecordFilter(since=utc_now() - HOUR, until=utc_now()))
+    assert len(await at_home(mine, theirs, community_id=COMMUNITY)) == 3
+    assert len(await at_home(mine, theirs, house_id=theirs)) == 1
+    assert await at_home(mine, house_id=theirs) == []
+    assert await everything(around(communities=())) == []
+    assert len(await everything(around(communities=None))) == 6
+
+
+async def test_several_communities_and_houses_at_once_in_one_statement(
+    rows: TortoiseContext,
+) -> None:
+    air = new_air()
+    here, there = new_id(), new_id()
+    for number, community in enumerate((COMMUNITY, here, there), 1):
+        station = await air.connected(number, community_id=community)
+        await station.journal(
+            station.event("access.granted", kind="card", house=str(community)),
+            station.event("access.denied", kind="card"),
+        )
+    long_ago = utc_now() - HOUR
+    for communities, houses, expected in [
+        ([COMMUNITY], {}, 2),
+        ([COMMUNITY, here], {}, 4),
+        ([COMMUNITY, here], {there: long_ago}, 5),
+        ([COMMUNITY, *(new_id() for _ in range(3000))], {}, 2),
+        ([], {here: long_ago, there: long_ago}, 2),
+    ]:
+        with statements() as sql:
+            found, _ = await records(around(communities=communities, houses=houses))
+        assert (len(found), len(sql)) == (expected, 1)
+
+
+async def test_who_moves_in_sees_nothing_from_before(rows: TortoiseContext) -> None:
+    air = new_air()
+    station = await air.connected()
+    house, other = new_id(), new_id()
+
+    async def happened(hours: int) -> None:
+        at = int((air.now() - hours * HOUR).timestamp() * 1000)
+        await station.journal(
+            station.event("access.granted", kind="card", house=str(house), ts=at),
+            station.event("access.granted", kind="card", house=str(other), ts=at),
+        )
+
+    for hours in (5, 3, 1):
+        await happened(hours)
+    homes = {house: utc_now() - 4 * HOUR, other: utc_now() - 2 * HOUR}
+    wanted = around(communities=(), houses=homes, since=utc_now() - 24 * HOUR)
+    found = await everything(wanted)
+    assert [r.house_id for r in found].count(house) == 2
+    assert [r.house_id for r in found].count(other) == 1
+    assert all(r.at >= homes[r.house_id] for r in found if r.house_id)
 
 
 async def test_by_station_time_and_search(rows: TortoiseContext) -> None:
@@ -281,4 +334,4 @@ async def test_a_period_that_is_none_is_refused(
 ) -> None:
     since = utc_now()
     with pytest.raises(BadPeriod):
-        await records(RecordFilter(since=since, until=until(since), community_id=UUID(int=1)))
+        await records(RecordFilter(communities=None, since=since, until=until(since)))

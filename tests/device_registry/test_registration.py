@@ -134,7 +134,7 @@ async def test_another_box_while_an_admin_compares(rows: TortoiseContext) -> Non
     twin = await Box(context, mac=box.mac).call()
     assert (twin.status, twin.number) == ("mac_conflict", None)
     assert await comparison(context, device_id) == first.number
-    assert [c.kind for c in await conditions.current(COMMUNITY)] == ["mac_conflict"]
+    assert [c.kind for c in await conditions.current([COMMUNITY])] == ["mac_conflict"]
 
 
 async def test_two_boxes_of_an_awaited_mac_at_once(rows: TortoiseContext) -> None:

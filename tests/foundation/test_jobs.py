@@ -155,7 +155,7 @@ async def test_a_job_that_fails_is_tried_again_and_then_has_failed(rows):
     assert job.error == "ValueError: no luck"
     pauses = [(b - a).total_seconds() for a, b in pairwise(tries)]
     assert [round(pause / 5) for pause in pauses] == [1, 2], "5 s doubled, 20 % to either side"
-    [trouble] = await conditions.current()
+    [trouble] = await conditions.current(None)
     assert (trouble.kind, trouble.subject) == ("job_failed", "job/t.fail")
     assert b'jobs_ended_total{kind="t.fail",outcome="failed"}' in exposition()
 

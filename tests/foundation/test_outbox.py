@@ -97,13 +97,13 @@ async def test_one_bad_message_is_tried_again_and_dies_alone(rows):
     assert len(tries) == SETTINGS.attempts
     [letter] = await outbox.dead()
     assert (letter.key, letter.error) == ("bad", "ConnectionError: nobody there")
-    [trouble] = await conditions.current()
+    [trouble] = await conditions.current(None)
     assert (trouble.kind, trouble.subject) == ("outbox_dead", "outbox/t.bad")
 
     async with running(Dispatcher({"t.bad": take}, SETTINGS, Wake(), clock=lambda: now)):
         await until(lambda: b'outbox_dead{topic="t.bad"} 1.0' in exposition())
     assert await outbox.revive("t.bad", clock=lambda: now) == 1
-    assert await conditions.current() == []
+    assert await conditions.current(None) == []
 
     async def take_all(key, payload):
         good.append(key)
