@@ -15,27 +15,20 @@ from fastapi import FastAPI
 from tortoise.context import TortoiseContext
 
 from business_api import background
-from business_api.accounts import passwords
 from business_api.accounts.models import Account, RoleGrant
 from business_api.app import create_app
-from business_api.authz.roles import SCOPE, Role
-from business_api.authz.scope import ScopeType, Site
+from business_api.authz.roles import Role
+from business_api.authz.scope import Site
 from business_api.organisations.models import Community, Operator, PropertyCompany
-from business_api.people.models import Person
 from business_api.places.models import Building, House, Unit
-from business_api.places.names import way_home
-from business_api.residents.models import Occupancy, ResidentType
-from business_api.tenancy import COLUMNS, place
-from device_registry.access import grants
+from business_api.residents.models import ResidentType
+from business_api.tenancy import place
 from foundation.clock import utc_now
 from foundation.runner import Context
 from foundation.security import Keyring
 from foundation.settings import Auth, Database, Settings
-
-PASSWORD = "correct horse battery"
-
-_hashes: list[str] = []
-"""Of `PASSWORD`, made once: hashing is slow on purpose."""
+from tests.support import tenants
+from tests.support.tenants import PASSWORD
 
 
 @dataclass
@@ -61,54 +54,21 @@ class Api:
         self, username: str, role: Role | None = None, site: Site | None = None
     ) -> Account:
         """Staff whose password is `PASSWORD`, with a role at `site`, if any."""
-        if not _hashes:
-            _hashes.append(await passwords.hash_password(PASSWORD))
-        account = await Account.create(
-            username=username,
-            password_hash=_hashes[0],
-            name=username.title(),
-            created_at=self.time(),
-        )
+        account = await tenants.account(username, self.time())
         if role is not None:
             await self.grant(account, role, site or Site())
         return account
 
     async def grant(self, account: Account, role: Role, site: Site) -> RoleGrant:
         """Give a role at the narrowest level of `site` at which it can be held."""
-        levels = [level for level in ScopeType if level in SCOPE[role]]
-        level = next((one for one in reversed(levels) if site.at(one)), levels[0])
-        above = {name: site.at(up) for up, name in COLUMNS.items()}
-        return await RoleGrant.create(
-            account=account,
-            role=role,
-            scope_type=level,
-            scope_id=site.at(level),
-            created_at=self.time(),
-            **above,
-        )
+        return await tenants.give(account, role, site, self.time())
 
     async def resident(
         self, username: str, house: House, type_: ResidentType = ResidentType.OWNER
     ) -> Account:
         """Somebody who lives in `house`, may open the doors on the way, and signs in."""
         account = await Account.get_or_none(username=username) or await self.account(username)
-        now = self.time() - timedelta(seconds=1)
-        person = await Person.get_or_none(account_id=account.id, community_id=house.community_id)
-        if person is None:
-            person = await Person.create(
-                account_id=account.id, name=account.name, created_at=now, **place(house.site)
-            )
-        await Occupancy.create(
-            house=house,
-            building_id=house.building_id,
-            person=person,
-            type=type_,
-            slot=f"{house.id}/{person.id}",
-            valid_from=now,
-            created_at=now,
-            **place(house.site),
-        )
-        await grants.set_remote(account.id, house.id, way_home(house))
+        await tenants.settle(account, house, type_, self.time())
         return account
 
     async def sign_in(self, username: str, password: str = PASSWORD) -> httpx.Response:
