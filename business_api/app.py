@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from business_api import health_api, openapi, problems
-from business_api.accounts import roles_router, second_factor_router, staff_router
+from business_api.accounts import phone_router, roles_router, second_factor_router, staff_router
 from business_api.accounts import router as accounts
 from business_api.audit import router as audit
 from business_api.authentication import Sessions
@@ -20,15 +20,19 @@ from business_api.imports.kinds import ImportKind, Imports
 from business_api.middleware import BodyLimit, Edge, Limit
 from business_api.organisations import router as organisations
 from business_api.rate_limits import RateLimit
+from business_api.rights import router as rights
 from business_api.sms import developer
 from foundation.runner import Context
 
 V1: Final[tuple[APIRouter, ...]] = (
     accounts.router,
+    phone_router.router,
     second_factor_router.router,
     staff_router.router,
     roles_router.router,
+    rights.router,
     organisations.router,
+    dictionary.router,
     files.router,
     audit.router,
     imports.router,

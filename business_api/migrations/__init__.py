@@ -3,6 +3,7 @@
 MODELS = [
     "business_api.accounts.models",
     "business_api.organisations.models",
+    "business_api.dictionary.models",
     "business_api.places.models",
     "business_api.people.models",
     "business_api.residents.models",
