@@ -9,9 +9,12 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from business_api import idempotency
-from business_api.accounts.models import LoginFailure, SignInSession
+from business_api.accounts import code_limits
+from business_api.accounts.models import LoginFailure, OneTimeCode, SignInSession
 from business_api.files import uploads
 from business_api.idempotency_models import IdempotencyRecord
+from business_api.sms import local
+from business_api.sms.models import SmsMessage
 from foundation import db
 from foundation.runner import Context
 from foundation.wake import first_of
@@ -44,10 +47,13 @@ async def run(context: Context, stop: asyncio.Event) -> None:
 async def forget(context: Context) -> int:
     """Delete what nobody will ask for again; how many rows."""
     now = context.clock()
+    await code_limits.settle(context)
     window = context.settings.auth.login_window
     return (
         await uploads.forget_unused(context)
         + await _delete(LoginFailure.filter(at__lt=now - window))
+        + await _delete(OneTimeCode.filter(sent_at__lt=now - code_limits.KEPT))
+        + await _delete(SmsMessage.filter(sent_at__lt=now - local.KEPT))
         + await _delete(IdempotencyRecord.filter(created_at__lt=now - idempotency.KEPT))
         + await _delete(SignInSession.filter(expires_at__lt=now - SESSIONS_KEPT))
         + await _delete(SignInSession.filter(ended_at__lt=now - SESSIONS_KEPT))

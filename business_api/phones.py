@@ -1,5 +1,6 @@
 """Telephone numbers: one form for storage and comparison, one for eyes that need not know."""
 
+import re
 from typing import Final
 
 import phonenumbers
@@ -8,6 +9,7 @@ from foundation.errors import DomainError, Kind
 
 _HOME: Final = "CN"
 _LONGEST: Final = 40
+_DIALLED: Final = re.compile(r"\+?[0-9 ()-]{5,30}")
 
 
 class BadPhone(DomainError):
@@ -46,6 +48,19 @@ def normal_mobile(typed: str) -> str:
     if phonenumbers.number_type(number) not in mobile:
         raise BadPhone("a mobile number is needed")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def dialled(typed: str) -> str | None:
+    """The number (E.164), if what was typed is a mobile number and nothing else; None: a name.
+
+    `normal` also finds a number inside of other text, which a username may be.
+    """
+    if not _DIALLED.fullmatch(typed.strip()):
+        return None
+    try:
+        return normal_mobile(typed.strip())
+    except BadPhone:
+        return None
 
 
 def masked(phone: str) -> str:

@@ -73,8 +73,9 @@ async def sign_in(
         TooManyTries: the password was not even looked at.
         SignInBusy: see `passwords`.
     """
-    phone = phones.dialled(username)
-    typed = phone or normal_username(username)[:_LONGEST_USERNAME]
+    name = normal_username(username)[:_LONGEST_USERNAME]
+    phone = phones.dialled(name)
+    typed = phone or name
     attempt = await count_try(context, typed, address)
     # A username is never a number (`staff.checked_username`), so each text names one account.
     known: dict[str, Any] = (

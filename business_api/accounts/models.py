@@ -93,7 +93,14 @@ class RoleGrant(Model):
     @property
     def grant(self) -> Grant:
         """For decisions by it."""
-        return Grant(self.role, self.scope_type, self.scope_id, self.valid_from, self.valid_to)
+        return Grant(
+            self.role,
+            self.scope_type,
+            self.scope_id,
+            self.valid_from,
+            self.valid_to,
+            self.community_id,
+        )
 
 
 class SignInSession(Model):

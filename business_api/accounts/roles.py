@@ -72,7 +72,9 @@ async def give(
             if account_id == actor.account_id:
                 raise NotYourself
             await management.seen(actor, account_id, lock=True)
-        elif await Account.filter(id=account_id).select_for_update().first() is None:
+        elif (
+            await Account.filter(id=account_id, deleted_at=None).select_for_update().first() is None
+        ):
             raise NoSuchAccount
         if role is Role.SUPER_ADMIN and (valid_from or valid_to):
             await keep_a_super_admin(context, without=account_id)

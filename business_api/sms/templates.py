@@ -73,13 +73,6 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
             "Ignore this if you did not ask."
         ),
     ),
-    "password_changed": (
-        "【邻里】您的账号密码已更改。非本人操作请立即用短信验证码重设密码。",
-        (
-            "[linli] The password of your account was changed. "
-            "If it was not you, set a new one by a code at once."
-        ),
-    ),
     "phone_changed": (
         "【邻里】您的账号已改用其他手机号。非本人操作请联系物业。",
         (
