@@ -15,8 +15,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from business_api.actors import Actor, Duty, NotAllowed, NotFound
+from business_api.authz.grants import tenants
 from business_api.authz.permissions import Permission
 from business_api.rate_limits import RateLimit
+from foundation import fence
 from foundation.errors import DomainError, Kind
 from foundation.runner import Context
 
@@ -108,6 +110,8 @@ CurrentActor = Annotated[Actor, Depends(_actor)]
 class Needs:
     """A dependency: the signed-in account, if it holds a permission anywhere at all.
 
+    From here on the request is fenced in by what the account holds (`foundation.fence`).
+
     Raises:
         NotFound: the request is about one thing, and the actor may see nothing of its kind.
         NotAllowed: it may not do that anywhere.
@@ -119,6 +123,9 @@ class Needs:
     async def __call__(self, request: Request, actor: CurrentActor) -> Actor:
         """See the class."""
         if not actor.reach(self.permission).nowhere:
+            inside = tenants(actor.grants, actor.now)
+            if inside is not None:
+                fence.put_up(inside)
             return actor
         if request.path_params and actor.reach(self.permission.view).nowhere:
             raise NotFound

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from business_api import auditing
 from business_api.deps import client_address
 from business_api.problems import http_answer
+from foundation import fence
 from foundation.ids import new_ulid
 
 log = structlog.get_logger()
@@ -74,7 +75,8 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(scope, receive, answer)
+            with fence.none():  # what an endpoint puts up ends with its request
+                await self._app(scope, receive, answer)
         except ClientDisconnect:
             status = status or 499
         except Exception:

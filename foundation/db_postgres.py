@@ -1,6 +1,6 @@
 """PostgreSQL for Tortoise, with connections that always come back to the pool.
 
-Two things are different from Tortoise 1.1:
+Different from Tortoise 1.1:
 
 - It loses a connection when beginning a transaction fails or is cancelled (a client went away):
   after as many of those as the pool is large nothing reaches the database.
@@ -12,6 +12,7 @@ Two things are different from Tortoise 1.1:
 
 from typing import Any
 
+import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import (
     TransactionalDBClient,
@@ -19,6 +20,29 @@ from tortoise.backends.base.client import (
     TransactionContextPooled,
 )
 from tortoise.connection import get_connections
+
+from foundation import fence
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A connection that knows which fence it was last set to."""
+
+    __slots__ = ("fence",)
+
+    async def set_fence(self) -> None:
+        """See only what the fence of this task lets through. Nothing to do if it is set so."""
+        wanted = fence.current.get()
+        if getattr(self, "fence", None) != wanted:
+            await self.execute("SELECT set_config('linli.fence', $1, false)", wanted)
+            self.fence = wanted
+
+
+async def _taken(connection: Any) -> None:
+    await connection.set_fence()
+
+
+async def _given_back(_: Any) -> None:
+    """Nothing: see the module."""
 
 
 class _Context(TransactionContextPooled):
@@ -46,6 +70,12 @@ class _Context(TransactionContextPooled):
 
 class Client(AsyncpgDBClient):
     """See the module."""
+
+    connection_class = _Connection
+
+    async def create_pool(self, **kwargs: Any) -> asyncpg.Pool:
+        """A pool that puts connections behind the fence of who takes them."""
+        return await asyncpg.create_pool(None, setup=_taken, reset=_given_back, **kwargs)
 
     def _in_transaction(self) -> TransactionContext:
         return _Context(TransactionWrapper(self), self._pool_init_lock)

@@ -1,6 +1,6 @@
 """Roles that somebody holds, and where: what every decision is made from."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -19,6 +19,8 @@ class Grant:
     scope_id: UUID | None
     valid_from: datetime | None = None
     valid_to: datetime | None = None
+    community_id: UUID | None = None
+    """Of a scope below a community."""
 
     def live(self, now: datetime) -> bool:
         """Whether it holds now (half-open)."""
@@ -48,3 +50,12 @@ class Reach:
     def nowhere(self) -> bool:
         """Nothing can be seen."""
         return not self.everywhere and not self.ids
+
+
+def tenants(grants: Collection[Grant], now: datetime) -> frozenset[UUID] | None:
+    """The operators, companies and communities in which something is held; None: all."""
+    held = [grant for grant in grants if grant.live(now)]
+    if any(grant.scope_type is ScopeType.PLATFORM for grant in held):
+        return None
+    ids = {grant.community_id or grant.scope_id for grant in held}
+    return frozenset(id_ for id_ in ids if id_ is not None)

@@ -23,7 +23,7 @@ async def grants_of(account_id: UUID) -> list[Grant]:
         times: tuple[datetime, datetime | None] = (home["valid_from"], home["valid_to"])
         role = ROLE_OF[ResidentType(home["type"])]
         grants += [
-            Grant(role, ScopeType.HOUSE, home["house_id"], *times),
+            Grant(role, ScopeType.HOUSE, home["house_id"], *times, home["community_id"]),
             Grant(Role.NEIGHBOUR, ScopeType.COMMUNITY, home["community_id"], *times),
         ]
     return grants

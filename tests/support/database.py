@@ -9,8 +9,12 @@ from pathlib import Path
 import asyncpg
 from pydantic import SecretStr
 
+from business_api.migrations._row_security import statements
 from foundation import db, migrate
 from foundation.settings import Database
+
+APPLICATION = "application"
+"""The platform's user: no superuser, whom row-level security would not concern."""
 
 _templates: dict[str, str] = {}
 """Where the migrated database is that others are copied from, by server (or folder)."""
@@ -36,18 +40,21 @@ def at(path: Path) -> Database:
 async def postgres(server: str, *, empty: bool = False) -> AsyncIterator[Database]:
     """A migrated (or empty) database of its own on `server`, dropped at the end."""
     admin = await asyncpg.connect(f"{server}/postgres")
+    ours = server.replace("linli:linli@", f"{APPLICATION}:{APPLICATION}@")
     name = f"t{uuid.uuid4().hex}"
     try:
         if empty:
-            await admin.execute(f"CREATE DATABASE {name}")
+            await admin.execute(f"CREATE DATABASE {name} OWNER {APPLICATION}")
         else:
             if server not in _templates:
                 template = f"template_{uuid.uuid4().hex}"
-                await admin.execute(f"CREATE DATABASE {template}")
-                await _migrated(Database(url=SecretStr(f"{server}/{template}")))
+                await admin.execute(f"CREATE DATABASE {template} OWNER {APPLICATION}")
+                await _migrated(Database(url=SecretStr(f"{ours}/{template}")))
                 _templates[server] = template
-            await admin.execute(f"CREATE DATABASE {name} TEMPLATE {_templates[server]}")
-        yield Database(url=SecretStr(f"{server}/{name}"))
+            await admin.execute(
+                f"CREATE DATABASE {name} OWNER {APPLICATION} TEMPLATE {_templates[server]}"
+            )
+        yield Database(url=SecretStr(f"{ours}/{name}"))
     finally:
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await admin.close()
@@ -58,3 +65,6 @@ async def _migrated(database: Database) -> None:
     if await migrate.differences():  # while the tables of the business are being rebuilt
         async with db.opened(database) as context:
             await context.generate_schemas(safe=True)
+            if db.is_postgres():
+                for statement in statements():
+                    await db.connection().execute_query(statement)

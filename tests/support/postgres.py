@@ -62,6 +62,8 @@ def server() -> Iterator[str]:
     pg_ctl = [*su, found / "pg_ctl", "-D", data, "-l", home / "log", "-w"]
     subprocess.run([*pg_ctl, "-o", options, "start"], **quiet)  # type: ignore[call-overload]
     try:
+        psql = [found / "psql", "-h", home, "-p", str(port), "-U", "linli", "-d", "postgres"]
+        subprocess.run([*psql, "-q", "-c", "CREATE ROLE application LOGIN"], **quiet)  # type: ignore[call-overload]
         yield f"postgres://linli:linli@127.0.0.1:{port}"
     finally:
         subprocess.run([*pg_ctl, "-m", "immediate", "stop"], **quiet)  # type: ignore[call-overload]
