@@ -11,8 +11,11 @@ from business_api.accounts import phone_router, roles_router, second_factor_rout
 from business_api.accounts import router as accounts
 from business_api.audit import router as audit
 from business_api.authentication import Sessions
+from business_api.certification import my_router as my_certifications
+from business_api.certification import router as certifications
 from business_api.devices import acts, alarms, codes, device_api, doors, live, records
 from business_api.devices import router as stations
+from business_api.dictionary import router as dictionary
 from business_api.files import router as files
 from business_api.files.store import Store
 from business_api.imports import router as imports
@@ -36,6 +39,8 @@ V1: Final[tuple[APIRouter, ...]] = (
     files.router,
     audit.router,
     imports.router,
+    certifications.router,
+    my_certifications.router,
     stations.router,
     acts.router,
     alarms.router,

@@ -1,6 +1,6 @@
 """数据字典: read by all staff and residents; words are the operator's, lists the platform's."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response, status
@@ -118,7 +118,11 @@ async def list_items(
     enabled: bool | None = None,
 ) -> Page[DictItemOut]:
     """Words by list and sort: the platform's, and those of one's own operators."""
-    given = {"type__code": type_code, "operator_id": operator_id, "enabled": enabled}
+    given: dict[str, Any] = {
+        "type__code": type_code,
+        "operator_id": operator_id,
+        "enabled": enabled,
+    }
     where = [Q(**{name: value}) for name, value in given.items() if value is not None]
     rows, total = await items.listed(
         actor, Q(*where), search=search, offset=paged.offset, limit=paged.size
