@@ -124,7 +124,7 @@ async def each(
                     "message.delivery.broke",
                     kind=letter.kind,
                     error=type(error).__name__,
-                    stack=_where(error),
+                    where=_where(error),
                 )
                 report.outcomes[letter.id] = failed("internal")
 
