@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
+from business_api.certification import jobs as certification
 from business_api.imports import jobs as imports
 from business_api.sms import notices
 from foundation import jobs, outbox
@@ -24,7 +25,10 @@ from foundation.wake import first_of
 JobHandlers = Mapping[str, jobs.Handler]
 OutboxHandlers = Mapping[str, outbox.Handler]
 
-JOBS: Final[tuple[Callable[[Context], JobHandlers], ...]] = (imports.handlers,)
+JOBS: Final[tuple[Callable[[Context], JobHandlers], ...]] = (
+    imports.handlers,
+    certification.handlers,
+)
 """Each slice's jobs, by kind."""
 
 OUTBOX: Final[tuple[Callable[[Context], OutboxHandlers], ...]] = (notices.deliveries,)
@@ -39,7 +43,11 @@ class Timed:
     cron: str
 
 
-TIMETABLE: Final[tuple[Timed, ...]] = (Timed(imports.FORGET, "17 3 * * *"),)
+TIMETABLE: Final[tuple[Timed, ...]] = (
+    Timed(imports.FORGET, "17 3 * * *"),
+    Timed(certification.EXPIRE, "* * * * *"),
+    Timed(certification.FORGET, "37 3 * * *"),
+)
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 _PERIOD: Final = timedelta(seconds=20)

@@ -34,7 +34,7 @@ class Role(StrEnum):
 
 _STAFF: Final = frozenset({P.COMMUNITY_VIEW, P.PLACE_VIEW, P.DICTIONARY_VIEW})
 _AT_HOME: Final = frozenset(
-    {P.HOUSE_VIEW, P.DOOR_VIEW, P.DOOR_OPEN, P.OPENING_VIEW, P.CERTIFICATION_VIEW, P.RESIDENT_VIEW}
+    {P.HOUSE_VIEW, P.DOOR_VIEW, P.DOOR_OPEN, P.OPENING_VIEW, P.RESIDENT_VIEW}
 )
 
 ROLES: Final[dict[Role, frozenset[P]]] = {
@@ -121,10 +121,11 @@ ROLES: Final[dict[Role, frozenset[P]]] = {
     Role.INSTALLER: _STAFF | {P.STATION_VIEW, P.STATION_MANAGE, P.CODE_VIEW, P.DOOR_VIEW},
     Role.O2O_OPERATOR: _STAFF,
     Role.SHOP_ADMIN: frozenset({P.DICTIONARY_VIEW}),
+    # It sees who wants to live there, and not what was handed in for it.
     Role.OWNER: _AT_HOME | {P.CERTIFICATION_REVOKE},
     Role.FAMILY: _AT_HOME,
     Role.TENANT: _AT_HOME,
-    Role.VISITOR: frozenset({P.HOUSE_VIEW, P.DOOR_VIEW, P.DOOR_OPEN, P.CERTIFICATION_VIEW}),
+    Role.VISITOR: frozenset({P.HOUSE_VIEW, P.DOOR_VIEW, P.DOOR_OPEN}),
     Role.NEIGHBOUR: frozenset({P.COMMUNITY_VIEW, P.PLACE_VIEW, P.DICTIONARY_VIEW}),
 }
 

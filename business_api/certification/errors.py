@@ -64,3 +64,13 @@ class CodesUsedUp(DomainError):
 
     kind, code, title = Kind.CONFLICT, "codes-used-up", "No more codes are sent for it"
     title_zh = "该申请的验证码发送次数已用完"
+
+
+class OwnerAskedEnough(DomainError):
+    """This owner was sent as many codes as one should be for now, whoever asked."""
+
+    kind, code = Kind.TOO_MANY, "owner-asked-enough"
+    title, title_zh = (
+        "The owner was asked often enough, try later",
+        "该业主被请求过于频繁，请稍后再试",
+    )

@@ -54,6 +54,8 @@ class Certification(InCommunity):
     phone_sealed = fields.BinaryField(null=True)
     id_type = fields.CharEnumField(IdType, max_length=20, null=True)
     id_number_sealed = fields.BinaryField(null=True)
+    consent_version = fields.CharField(max_length=20, default="")
+    """Of the text that the applicant agreed to, for the ID number to be kept."""
     owner_person_id = fields.UUIDField(null=True)
     """The owner who was sent the code."""
     codes_sent = fields.IntField(default=0)
@@ -66,6 +68,8 @@ class Certification(InCommunity):
     """Why it was rejected or revoked."""
     reviewed_by = fields.UUIDField(null=True)
     reviewed_at = fields.DatetimeField(null=True)
+    forgotten_at = fields.DatetimeField(null=True)
+    """When what was handed in was deleted."""
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
     version = fields.IntField(default=1)
@@ -75,7 +79,7 @@ class Certification(InCommunity):
         indexes = (
             Index(fields=("community_id", "state", "created_at")),
             Index(fields=("state", "expires_at")),
-            Index(fields=("state", "updated_at")),
+            Index(fields=("forgotten_at", "updated_at")),
         )
 
     @property

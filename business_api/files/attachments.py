@@ -48,6 +48,14 @@ async def attach(
         await StoredFile.filter(id=file_id).update(place=number)
 
 
+async def detach(of_things: Collection[str]) -> None:
+    """Part files from things that are forgotten: `uploads.forget_unused` deletes them soon.
+
+    Nobody but who sent them sees them meanwhile. One statement, in the caller's transaction.
+    """
+    await StoredFile.filter(attached_to__in=list(of_things)).update(attached_to=None, view="")
+
+
 async def of(to: str) -> Sequence[StoredFile]:
     """The files of a thing, in their order. One statement; the caller has asked for rights."""
     return await StoredFile.filter(attached_to=to).order_by("place", "id")

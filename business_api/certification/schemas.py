@@ -1,0 +1,202 @@
+"""What the requests and answers about certifications look like."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from business_api.certification.models import Path
+from business_api.certification.states import Action, State
+from business_api.files.schemas import FileOut
+from business_api.people.consent_texts import Purpose
+from business_api.people.models import IdType
+from business_api.residents.models import ResidentType
+from business_api.schemas import In, Name, Out
+
+_LINE = r"^[^\x00-\x1f\x7f]*$"
+
+IdNumber = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=40, pattern=r"^[0-9A-Za-z()\-]*$")
+]
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_LINE)
+]
+MaybeReason = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=200, pattern=_LINE)
+]
+TypedCode = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{4,8}$")]
+
+MOST_FILES = 9
+
+
+class AgreedIn(In):
+    """The text that the applicant has agreed to; an ID number needs that for `id_number`."""
+
+    purpose: Purpose
+    version: Annotated[str, StringConstraints(max_length=20, pattern=_LINE)]
+
+
+class ApplyIn(In):
+    """房屋认证: the phone is that of the account. An owner needs an ID number."""
+
+    house_id: UUID
+    type: ResidentType
+    name: Name
+    id_type: IdType = IdType.RESIDENT_ID
+    id_number: IdNumber = ""
+    consents: Annotated[tuple[AgreedIn, ...], Field(max_length=4)] = ()
+    file_ids: Annotated[tuple[UUID, ...], Field(max_length=MOST_FILES)] = ()
+
+
+class AskIn(In):
+    """Which owner is asked; may be left out when there is one, or for another code."""
+
+    owner_id: UUID | None = None
+
+
+class ConfirmIn(In):
+    """The code that the owner was sent."""
+
+    code: TypedCode
+
+
+class ReasonIn(In):
+    """Why: the applicant reads it."""
+
+    reason: Reason
+
+
+class RefuseIn(In):
+    """Why, if one wants to say: the applicant reads it."""
+
+    reason: MaybeReason = ""
+
+
+class RevealIn(In):
+    """What the data in clear is needed for; kept in the audit."""
+
+    reason: Reason
+
+
+class OwnerOut(Out):
+    """An owner who can be asked, as far as a stranger may know: 张*, 8000."""
+
+    id: UUID
+    name: str
+    phone_ending: str
+
+
+class MyCertificationOut(Out):
+    """An application of one's own."""
+
+    id: UUID
+    community_id: UUID
+    community_name: str
+    house_id: UUID
+    house_name: str
+    type: ResidentType
+    path: Path
+    state: State
+    name: str
+    reason: str
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class MyCertificationDetailOut(MyCertificationOut):
+    """The same, with what can be done now. `owners`: who can be asked, while one can be."""
+
+    phone: str
+    id_type: IdType | None
+    id_number: str
+    owners: list[OwnerOut]
+    asked_owner_id: UUID | None
+    codes_left: int
+    actions: list[Action]
+    files: list[FileOut]
+
+
+class HouseholdRequestOut(Out):
+    """Somebody who wants to live in one's house, or was let in that way."""
+
+    id: UUID
+    house_id: UUID
+    house_name: str
+    type: ResidentType
+    path: Path
+    state: State
+    name: str
+    phone: str
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    actions: list[Action]
+
+
+class CertificationOut(Out):
+    """An application, for staff; phone and ID number masked."""
+
+    id: UUID
+    community_id: UUID
+    community_name: str
+    building_id: UUID
+    house_id: UUID
+    house_name: str
+    type: ResidentType
+    path: Path
+    state: State
+    name: str
+    phone: str
+    reason: str
+    reviewed_by_name: str
+    reviewed_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class StepOut(Out):
+    """One step of an application. `action` is null for its making; no name: by itself."""
+
+    at: datetime
+    action: Action | None
+    state: State
+    by_name: str
+    reason: str
+
+
+class CertificationDetailOut(CertificationOut):
+    """The same, with what was handed in, its history and what can be done now."""
+
+    id_type: IdType | None
+    id_number: str
+    person_id: UUID | None
+    occupancy_id: UUID | None
+    actions: list[Action]
+    files: list[FileOut]
+    steps: list[StepOut]
+
+
+class RevealedOut(Out):
+    """In clear; empty: not given, or forgotten since."""
+
+    phone: str
+    id_number: str
+
+
+class OwnerMatchOut(Out):
+    """Whether the application says the same as one owner in the house file.
+
+    Null: one of the two says nothing.
+    """
+
+    name: bool
+    phone: bool | None
+    id_number: bool | None
+
+
+class ComparisonOut(Out):
+    """The application against each owner in the house file; empty: none is registered."""
+
+    owners: list[OwnerMatchOut]
