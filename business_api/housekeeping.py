@@ -11,8 +11,11 @@ from tortoise.queryset import QuerySet
 from business_api import idempotency
 from business_api.accounts import code_limits
 from business_api.accounts.models import LoginFailure, OneTimeCode, SignInSession
+from business_api.dictionary import seeds
 from business_api.files import uploads
 from business_api.idempotency_models import IdempotencyRecord
+from business_api.people import reveals
+from business_api.people.models import Reveal
 from business_api.sms import local
 from business_api.sms.models import SmsMessage
 from foundation import db
@@ -31,9 +34,10 @@ _AT_ONCE: Final = 500
 
 
 async def run(context: Context, stop: asyncio.Event) -> None:
-    """Forget, wait, forget, until `stop`."""
+    """Forget, wait, forget, until `stop`; and see that the dictionary has its first lists."""
     while not stop.is_set():
         try:
+            await seeds.plant(context.clock)
             forgotten = await forget(context)
         except db.AWAY as error:
             if not db.is_away(error):
@@ -56,6 +60,7 @@ async def forget(context: Context) -> int:
         + await _delete(SmsMessage.filter(sent_at__lt=now - local.KEPT))
         + await _delete(IdempotencyRecord.filter(created_at__lt=now - idempotency.KEPT))
         + await _delete(SignInSession.filter(expires_at__lt=now - SESSIONS_KEPT))
+        + await _delete(Reveal.filter(at__lt=now - reveals.KEPT))
         + await _delete(SignInSession.filter(ended_at__lt=now - SESSIONS_KEPT))
     )
 

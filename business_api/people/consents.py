@@ -1,6 +1,6 @@
 """Consents: given before sensitive data are kept, taken back at any time."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tortoise.transactions import in_transaction
@@ -74,29 +74,30 @@ async def record(context: Context, person: Person, given: Collection[Consent]) -
     )
 
 
-async def grant(
-    context: Context, actor: Actor, person: Person, given: Collection[Consent]
-) -> Sequence[ConsentRecord]:
-    """Write down that the person agrees, and who says so; what is in force afterwards.
+async def grant(context: Context, actor: Actor, person: Person, given: Consent) -> ConsentRecord:
+    """Write down that the person agrees, and who says so. What is in force stays as it is.
 
     Raises:
         ConsentNeeded: the text is not the one in use now.
         PersonErased: nothing is kept of this person.
     """
-    if person.erased_at is not None:
-        raise PersonErased
     async with in_transaction():
-        await Person.filter(id=person.id).select_for_update().first()
-        await record(context, person, given)
+        known = await Person.filter(id=person.id, erased_at=None).select_for_update().first()
+        if known is None:
+            raise PersonErased
+        await record(context, known, (given,))
         await auditing.note(
             context,
             actor,
             "consent.grant",
             f"person/{person.id}",
             person.site,
-            consents=sorted(f"{one.purpose}/{one.version}" for one in given),
+            purpose=given.purpose.value,
+            version=given.version,
         )
-    return await ConsentRecord.filter(person=person, withdrawn_at=None).order_by("granted_at")
+    return await ConsentRecord.get(
+        person_id=person.id, withdrawn_at=None, purpose=given.purpose, version=given.version
+    )
 
 
 async def withdraw(context: Context, actor: Actor, consent: ConsentRecord) -> None:
@@ -104,14 +105,16 @@ async def withdraw(context: Context, actor: Actor, consent: ConsentRecord) -> No
 
     The second time nothing happens. `consent.person` must be loaded.
     """
-    person = consent.person
     async with in_transaction():
+        person = await Person.filter(id=consent.person.id).select_for_update().get()
         live = ConsentRecord.filter(id=consent.id, withdrawn_at=None)
         if not await live.update(withdrawn_at=context.clock()):
             return
         others = ConsentRecord.filter(person=person, purpose=consent.purpose, withdrawn_at=None)
         if consent.purpose == Purpose.ID_NUMBER and not await others.exists():
-            await _forget_id_number(context, person)
+            sealing.put_id_number(context, person, None, None)
+            person.version += 1
+            await person.save(update_fields=[*sealing.ID_NUMBER, "version"])
         await auditing.note(
             context,
             actor,
@@ -121,10 +124,3 @@ async def withdraw(context: Context, actor: Actor, consent: ConsentRecord) -> No
             purpose=consent.purpose,
             version=consent.version,
         )
-
-
-async def _forget_id_number(context: Context, person: Person) -> None:
-    fresh = await Person.filter(id=person.id).select_for_update().get()
-    sealing.put_id_number(context, fresh, None, None)
-    fresh.version += 1
-    await fresh.save(update_fields=[*sealing.ID_NUMBER, "version"])

@@ -67,3 +67,15 @@ class ConsentRecord(Model):
 
     class Meta:
         table = "business_consent_record"
+
+
+class Reveal(Model):
+    """Somebody looked at a sealed field in clear. For the limits; the audit tells the rest."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    account_id = fields.UUIDField()
+    at = fields.DatetimeField(db_index=True)
+
+    class Meta:
+        table = "business_reveal"
+        indexes = (Index(fields=("account_id", "at")),)
