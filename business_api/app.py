@@ -82,7 +82,7 @@ def create_app(context: Context) -> FastAPI:
     app.include_router(developer.router)
     app.include_router(health_api.router)
     problems.install(app)
-    openapi.install(app)
+    openapi.install(app, V1)
     app.add_middleware(
         BodyLimit,
         limit=Limit(context.settings.http.max_body),

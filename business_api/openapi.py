@@ -1,9 +1,9 @@
 """The OpenAPI document: FastAPI's own, with our problems instead of its validation errors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
@@ -22,23 +22,29 @@ _REF: Final = "#/components/schemas/{model}"
 _THEIRS: Final = ("HTTPValidationError", "ValidationError")
 
 
-def install(app: FastAPI) -> None:
-    """Make `app.openapi()` and `/openapi.json` give the completed document."""
+def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
+    """Make `app.openapi()` and `/openapi.json` give the completed document.
+
+    Args:
+        app: its document is completed.
+        routers: whose operations say which permission they need.
+    """
     plain = app.openapi
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _complete(plain(), _permissions(app))
+            app.openapi_schema = _complete(plain(), _permissions(routers))
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
 
 
-def _permissions(app: FastAPI) -> dict[str, str]:
+def _permissions(routers: Sequence[APIRouter]) -> dict[str, str]:
     """By operation: the permission it needs."""
     return {
         route.operation_id: needed.permission.value
-        for route in app.routes
+        for router in routers
+        for route in router.routes
         if isinstance(route, APIRoute) and route.operation_id
         for needed in _needed(route.dependant)
     }
