@@ -2,8 +2,10 @@
 
 Each subject (a person, an account) has its own AES-256-GCM key, wrapped by the master key.
 Who destroys the wrapped key has erased everything sealed with it. A backup made before still
-holds the key: the data are gone for good when the last such backup is. A blind index is a keyed hash: it finds the
-same value again and tells nothing else; within one community unless the scope is None.
+holds the key: the data are gone for good when the last such backup is.
+
+A blind index is a keyed hash: it finds the same value again and tells nothing else; within
+one community unless the scope is None.
 
 Unsealing takes about 10 µs (unwrapping included), so a page of a hundred persons 2 ms: clear
 keys are kept nowhere between two calls.

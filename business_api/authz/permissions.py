@@ -27,6 +27,7 @@ class Permission(StrEnum):
     HOUSE_MANAGE = "house.manage"
     RESIDENT_VIEW = "resident.view"  # who lives where, masked
     RESIDENT_MANAGE = "resident.manage"  # register, move in and out
+    RESIDENT_END = "resident.end"  # staff anybody, an owner who is not one
     RESIDENT_REVEAL = "resident.reveal"  # a phone or ID number in clear, with a reason
     RESIDENT_ERASE = "resident.erase"
     CERTIFICATION_VIEW = "certification.view"

@@ -95,6 +95,7 @@ ROLES: Final[dict[Role, frozenset[P]]] = {
         P.HOUSE_MANAGE,
         P.RESIDENT_VIEW,
         P.RESIDENT_MANAGE,
+        P.RESIDENT_END,
         P.RESIDENT_REVEAL,
         P.RESIDENT_ERASE,
         P.CERTIFICATION_VIEW,
@@ -122,7 +123,7 @@ ROLES: Final[dict[Role, frozenset[P]]] = {
     Role.O2O_OPERATOR: _STAFF,
     Role.SHOP_ADMIN: frozenset({P.DICTIONARY_VIEW}),
     # It sees who wants to live there, and not what was handed in for it.
-    Role.OWNER: _AT_HOME | {P.CERTIFICATION_REVOKE},
+    Role.OWNER: _AT_HOME | {P.RESIDENT_END, P.CERTIFICATION_REVOKE},
     Role.FAMILY: _AT_HOME,
     Role.TENANT: _AT_HOME,
     Role.VISITOR: frozenset({P.HOUSE_VIEW, P.DOOR_VIEW, P.DOOR_OPEN}),
