@@ -44,10 +44,19 @@ def _permissions(routers: Sequence[APIRouter]) -> dict[str, str]:
     return {
         route.operation_id: needed.permission.value
         for router in routers
-        for route in router.routes
-        if isinstance(route, APIRoute) and route.operation_id
+        for route in _routes(router)
+        if route.operation_id
         for needed in _needed(route.dependant)
     }
+
+
+def _routes(router: APIRouter) -> Iterator[APIRoute]:
+    """A router's own, and those of the routers that it includes."""
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            yield route
+        elif isinstance(inner := getattr(route, "original_router", None), APIRouter):
+            yield from _routes(inner)
 
 
 def _needed(dependant: Dependant) -> Iterator[Needs]:
