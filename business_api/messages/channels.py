@@ -70,7 +70,10 @@ def put_off(error: str, after: timedelta) -> Outcome:
 
 @dataclass(slots=True)
 class Report:
-    """What became of a batch. What has no outcome was not tried: `down` says why."""
+    """What became of a batch. `down`: why the channel as a whole is to rest for a while.
+
+    What has no outcome was not tried.
+    """
 
     outcomes: dict[UUID, Outcome] = field(default_factory=dict)
     down: str = ""

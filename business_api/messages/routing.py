@@ -115,8 +115,14 @@ async def _deliveries(context: Context, batch: Sequence[Message]) -> list[Delive
 
 def _serves(context: Context, channel: Channel, kind: str) -> bool:
     """Whether this installation can send such a message through `channel`."""
-    wechat = context.settings.wechat
-    return channel is not Channel.WECHAT or (bool(wechat.app_id) and kind in wechat.templates)
+    sms, wechat = context.settings.sms, context.settings.wechat
+    match channel:
+        case Channel.SMS:  # in China a provider sends only what it has approved
+            return sms.provider == "local" or kind in sms.templates
+        case Channel.WECHAT:
+            return bool(wechat.app_id) and kind in wechat.templates
+        case Channel.WEB_PUSH:
+            return True
 
 
 def _delivery(message: Message, channel: Channel, target: str, due: datetime) -> Delivery:
