@@ -1,4 +1,4 @@
-"""A community with a station at its gate and one at a building, and somebody who lives there."""
+"""A community with stations, somebody who lives there, and those who run it."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -10,10 +10,15 @@ from uuid import UUID
 import httpx
 import pytest
 
+from business_api.authz.roles import Role
+from business_api.authz.scope import Site
+from business_api.places.models import House
+from business_api.residents import moves
+from business_api.residents.models import Occupancy, ResidentType
 from device_registry import service
 from device_registry.link import DeviceInbox, DeviceLink
 from foundation.settings import Broker, Devices
-from tests.business_api.conftest import PASSWORD, Api, Estate
+from tests.business_api.conftest import Api, Estate
 from tests.business_api.devices.air import Air, Station
 
 _codes = count(80_000_000)
@@ -29,11 +34,18 @@ class Doors:
     lin: dict[str, str]
     """Headers of a resident of the flat: gate, building 1 and its unit."""
     lin_id: UUID
+    operator: dict[str, str]
+    """Headers of the admin of the operator, who fills the pools."""
     stations: list[Station] = field(default_factory=list)
 
     @property
     def staff(self) -> dict[str, str]:
         return self.estate.headers
+
+    @property
+    def new(self) -> str:
+        """Where a station is registered."""
+        return f"/communities/{self.estate.id}/stations"
 
     async def get(self, url: str, headers: dict[str, str], **query: Any) -> httpx.Response:
         return await self.api.client.get(f"/v1{url}", params=query, headers=headers)
@@ -44,7 +56,7 @@ class Doors:
     async def code(self) -> str:
         code = str(next(_codes))
         answer = await self.post(
-            "/communication-codes/import", self.staff, {"codes": [code], "batch": "t"}
+            "/communication-codes/import", self.operator, {"codes": [code], "batch": "t"}
         )
         assert answer.json()["added"] == 1
         return code
@@ -62,7 +74,7 @@ class Doors:
             "comm_code": await self.code(),
             "user_code": answer.user_code,
         }
-        return await self.post("/stations", estate.headers, body | changes)
+        return await self.post(f"/communities/{estate.id}/stations", estate.headers, body | changes)
 
     async def station(
         self, name: str = "东门", estate: Estate | None = None, *, here: bool = True, **where: Any
@@ -84,11 +96,19 @@ class Doors:
             headers = headers | {"Idempotency-Key": key}
         return await self.post(f"/doors/{door}/open", headers, body)
 
-    async def resident(self, username: str, house_id: UUID) -> tuple[dict[str, str], UUID]:
-        body = {"username": username, "name": username.title(), "password": PASSWORD}
-        made = await self.post(f"/houses/{house_id}/residents", self.staff, body)
-        assert made.status_code == 201, made.text
-        return await self.api.headers(username), UUID(made.json()["account_id"])
+    async def resident(
+        self, username: str, house: House, type_: ResidentType = ResidentType.OWNER
+    ) -> tuple[dict[str, str], UUID]:
+        account = await self.api.resident(username, house, type_)
+        return await self.api.headers(username), account.id
+
+    async def staff_member(self, username: str, role: Role, site: Site) -> dict[str, str]:
+        await self.api.account(username, role, site)
+        return await self.api.headers(username)
+
+    async def moves_out(self, account_id: UUID) -> None:
+        home = await Occupancy.get(person__account_id=account_id, ended_at=None)
+        await moves.end(self.api.context, "platform", home, "ended_by_staff")
 
 
 @pytest.fixture
@@ -112,7 +132,9 @@ async def air(api: Api) -> Air:
 
 @pytest.fixture
 async def doors(api: Api, air: Air, park: Estate) -> AsyncIterator[Doors]:
-    made = Doors(api, air, park, {}, UUID(int=0))
-    made.lin, made.lin_id = await made.resident("lin", park.flat.id)
+    made = Doors(api, air, park, {}, UUID(int=0), {})
+    operator = Site(park.community.operator_id)
+    made.operator = await made.staff_member("operator", Role.OPERATOR_ADMIN, operator)
+    made.lin, made.lin_id = await made.resident("lin", park.flat)
     yield made
     await air.settled()

@@ -29,7 +29,7 @@ async def test_a_box_shows_itself_is_registered_and_gets_its_secret(doors: Doors
 async def test_an_awaited_box_is_confirmed_by_its_number(doors: Doors):
     box = Station(doors.air, doors.api.client)
     body = {"name": "西门", "position": "gate", "mac": box.mac, "comm_code": await doors.code()}
-    made = await doors.post("/stations", doors.staff, body)
+    made = await doors.post(doors.new, doors.staff, body)
     assert made.json()["status"] == "awaiting"
     url = f"/stations/{made.json()['id']}"
     assert (await doors.get(f"{url}/comparison", doors.staff)).json() == {"number": None}

@@ -55,7 +55,7 @@ async def test_a_resident_sees_its_doors_and_its_houses(doors: Doors, server: Se
     gate, box = await doors.station()
     villa = str(doors.estate.villa.id)
     _, far = await doors.station("2号楼", position="building", place_id=villa)
-    wang, _ = await doors.resident("wang", doors.estate.home.id)
+    wang, _ = await doors.resident("wang", doors.estate.home)
     async with server.live(doors.lin) as mine, server.live(doors.staff) as all_:
         await ready(mine)
         await ready(all_)

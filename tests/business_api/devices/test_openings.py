@@ -6,7 +6,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from business_api.authz.roles import Role
 from business_api.devices.export import harmless
+from business_api.residents.models import ResidentType
 from device_registry.devices.models import OpenCommand
 from device_registry.devices.states import CommandState
 from foundation.ids import new_ulid
@@ -106,8 +108,8 @@ async def test_every_attempt_is_a_record(doors: Doors):
 
 async def test_a_resident_sees_what_was_opened_in_its_houses_names(doors: Doors):
     door, box = await doors.station()
-    wang, _ = await doors.resident("wang", doors.estate.home.id)
-    zhao, _ = await doors.resident("zhao", doors.estate.flat.id)
+    wang, _ = await doors.resident("wang", doors.estate.home)
+    zhao, _ = await doors.resident("zhao", doors.estate.flat)
     await doors.open(door, doors.lin)
     await doors.open(door, doors.staff)
     await doors.open(door, wang)
@@ -120,21 +122,85 @@ async def test_a_resident_sees_what_was_opened_in_its_houses_names(doors: Doors)
             ("remote", flat),
         ]
         assert rows == await openings(doors, headers, house_id=flat)
-    foreign = await doors.get("/openings", doors.lin, house_id=str(doors.estate.home.id))
-    assert (foreign.status_code, foreign.json()["type"]) == (404, "/problems/no-such-house")
-    url = f"/v1/houses/{flat}/residents/{doors.lin_id}"
-    await doors.api.client.delete(url, headers=doors.staff)
-    assert await openings(doors, doors.lin) == []
+    assert await openings(doors, doors.lin, house_id=str(doors.estate.home.id)) == []
+    assert await openings(doors, doors.lin, community_id=str(uuid4())) == []
+    await doors.moves_out(doors.lin_id)
+    assert (await doors.get("/openings", doors.lin)).status_code == 403
 
 
-async def test_another_community_sees_nothing(doors: Doors, elsewhere: Estate):
+async def test_who_moves_in_sees_nothing_from_before(doors: Doors):
+    _, box = await doors.station()
+    flat = str(doors.estate.flat.id)
+    await box.happened("access.granted", kind="card", cid="before", house=flat)
+    await doors.moves_out(doors.lin_id)
+    doors.api.time.ahead = timedelta(minutes=1)
+    wang, _ = await doors.resident("wang", doors.estate.flat)
+    assert await openings(doors, wang) == []
+    later = datetime.now(UTC) + timedelta(minutes=2)
+    await box.happened("access.granted", later, kind="card", cid="after", house=flat)
+    doors.api.time.ahead = timedelta(minutes=3)
+    assert [row["cid"] for row in await openings(doors, wang)] == ["after"]
+    assert {row["cid"] for row in await openings(doors, doors.staff)} == {"before", "after"}
+
+
+async def test_a_long_visitor_opens_and_reads_nothing(doors: Doors):
+    door, _ = await doors.station()
+    nurse, _ = await doors.resident("nurse", doors.estate.flat, ResidentType.VISITOR)
+    assert (await doors.open(door, nurse)).json()["outcome"] == "executed"
+    assert (await doors.get("/openings", nurse)).status_code == 403
+
+
+async def test_another_community_sees_nothing(doors: Doors, elsewhere: Estate, sibling: Estate):
     door, _ = await doors.station()
     await doors.open(door, doors.lin)
-    assert await openings(doors, elsewhere.headers) == []
     flat = str(doors.estate.flat.id)
-    assert await openings(doors, elsewhere.headers, station_id=door) == []
-    assert await openings(doors, elsewhere.headers, house_id=flat) == []
+    for headers in (elsewhere.headers, sibling.headers):
+        assert await openings(doors, headers) == []
+        assert await openings(doors, headers, station_id=door) == []
+        assert await openings(doors, headers, house_id=flat) == []
+        assert await openings(doors, headers, community_id=str(doors.estate.id)) == []
+        exported = await doors.get(
+            "/openings/export.csv", headers, community_id=str(doors.estate.id)
+        )
+        assert len(exported.text.splitlines()) == 1
     assert (await doors.get("/openings", {})).status_code == 401
+
+
+async def test_a_company_sees_all_its_communities_or_one(
+    doors: Doors, elsewhere: Estate, sibling: Estate
+):
+    for name, estate in [("甲", doors.estate), ("乙", sibling), ("丙", elsewhere)]:
+        door, _ = await doors.station(name, estate)
+        assert (await doors.open(door, estate.headers)).status_code == 200
+    boss = await doors.staff_member("boss", Role.PROPERTY_ADMIN, doors.estate.company.site)
+    everything = await openings(doors, boss)
+    assert [row["station_name"] for row in everything] == ["乙", "甲"]
+    assert {row["community_id"] for row in everything} == {str(doors.estate.id), str(sibling.id)}
+    for estate, expected in [(sibling, ["乙"]), (elsewhere, [])]:
+        rows = await openings(doors, boss, community_id=str(estate.id))
+        assert [row["station_name"] for row in rows] == expected
+    exported = await doors.get("/openings/export.csv", boss)
+    assert len(exported.text.splitlines()) == 3
+    # The operator watches stations, not people.
+    assert (await doors.get("/openings", doors.operator)).status_code == 403
+    assert (await doors.get("/openings/export.csv", doors.operator)).status_code == 403
+
+
+async def test_staff_who_live_elsewhere_see_their_community_and_their_home(
+    doors: Doors, sibling: Estate
+):
+    ours, _ = await doors.station("甲")
+    theirs, _ = await doors.station("乙", sibling)
+    await doors.api.resident("admin", sibling.home)
+    staff = await doors.api.headers("admin")
+    await doors.open(ours, doors.lin)
+    await doors.open(theirs, sibling.headers)  # nobody's: not for neighbours
+    await doors.open(theirs, staff)
+    rows = await openings(doors, staff)
+    assert [(row["station_name"], row["by_kind"]) for row in rows] == [
+        ("乙", "resident"),
+        ("甲", "resident"),
+    ]
 
 
 async def test_pages_hold_every_record_once_though_all_have_one_time(doors: Doors):
