@@ -120,7 +120,7 @@ def _serves(context: Context, channel: Channel, kind: str) -> bool:
         case Channel.SMS:  # in China a provider sends only what it has approved
             return sms.provider == "local" or kind in sms.templates
         case Channel.WECHAT:
-            return bool(wechat.app_id) and kind in wechat.templates
+            return bool(wechat.app_id and wechat.app_secret) and kind in wechat.templates
         case Channel.WEB_PUSH:
             return True
 
