@@ -65,13 +65,15 @@ class Server:
         return f"http://127.0.0.1:{self.service.port}"
 
     @asynccontextmanager
-    async def live(self, headers: dict[str, str], last: str | None = None) -> AsyncIterator[Stream]:
+    async def live(
+        self, headers: dict[str, str], last: str | None = None, **query: str
+    ) -> AsyncIterator[Stream]:
         """Open a stream; closed when the block ends."""
         if last is not None:
             headers = headers | {"Last-Event-ID": last}
         async with (
             httpx.AsyncClient(base_url=self.url, timeout=30) as client,
-            client.stream("GET", "/v1/live", headers=headers) as answer,
+            client.stream("GET", "/v1/live", headers=headers, params=query) as answer,
         ):
             if answer.status_code != 200:
                 await answer.aread()

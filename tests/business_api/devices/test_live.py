@@ -5,8 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from business_api.accounts import sessions
+from business_api.accounts.models import RoleGrant
+from business_api.authz.roles import Role
 from business_api.devices import live
 from business_api.devices.live_feed import MOST_PER_ACCOUNT
+from business_api.residents import moves
+from business_api.residents.models import Occupancy
 from business_api.service import HttpService
 from foundation.settings import Http
 from tests.business_api.conftest import Estate
@@ -71,15 +76,82 @@ async def test_a_resident_sees_its_doors_and_its_houses(doors: Doors, server: Se
         assert {row["station_id"] for rows in mine.data("presence") for row in rows} == {gate}
 
 
-async def test_another_community_hears_nothing(doors: Doors, server: Server, elsewhere: Estate):
+async def test_another_community_hears_nothing(
+    doors: Doors, server: Server, elsewhere: Estate, sibling: Estate
+):
     door, box = await doors.station()
-    async with server.live(elsewhere.headers) as theirs, server.live(doors.staff) as ours:
-        await ready(theirs)
-        await ready(ours)
+    here = str(doors.estate.id)
+    async with (
+        server.live(elsewhere.headers) as theirs,
+        server.live(sibling.headers, community_id=here) as curious,
+        server.live(doors.staff) as ours,
+    ):
+        for stream in (theirs, curious, ours):
+            await ready(stream)
         await box.leave()
         await doors.open(door, doors.staff)
         await until(lambda: ours.named("opening") and ours.named("presence"))
-        assert {event.name for event in theirs.events} == {"ready"}
+        assert {event.name for event in theirs.events + curious.events} == {"ready"}
+
+
+async def test_a_company_watches_its_communities_or_one(
+    doors: Doors, server: Server, elsewhere: Estate, sibling: Estate
+):
+    boss = await doors.staff_member("boss", Role.PROPERTY_ADMIN, doors.estate.company.site)
+    estates = (doors.estate, sibling, elsewhere)
+    made = [await doors.station(estate.community.name, estate) for estate in estates]
+    async with (
+        server.live(boss) as company,
+        server.live(boss, community_id=str(sibling.id)) as one,
+        server.live(doors.operator) as operator,
+    ):
+        for stream in (company, one, operator):
+            await ready(stream)
+        for estate, (door, box) in zip(estates, made, strict=True):
+            await doors.open(door, estate.headers)
+            await box.leave()
+
+        def moved(stream: Stream) -> set[str]:
+            return {row["station_id"] for rows in stream.data("presence") for row in rows}
+
+        def opened(stream: Stream) -> set[str]:
+            return {row["station_id"] for row in stream.data("opening")}
+
+        park, pine, far = (door for door, _ in made)
+        await until(lambda: len(moved(operator)) == 3 and len(opened(company)) == 2)
+        await until(lambda: len(moved(company)) == 2 and moved(one))
+        assert moved(operator) == {park, pine, far}
+        assert opened(operator) == set()  # it watches stations, not people
+        assert moved(company) == opened(company) == {park, pine}
+        assert moved(one) == opened(one) == {pine}
+
+
+async def test_more_communities_than_one_stream_watches(
+    doors: Doors, server: Server, sibling: Estate, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(live, "MOST_COMMUNITIES", 1)
+    boss = await doors.staff_member("boss", Role.PROPERTY_ADMIN, doors.estate.company.site)
+    with pytest.raises(AssertionError, match=r"422 .*too-many-communities"):
+        async with server.live(boss):
+            pass
+    async with server.live(boss, community_id=str(sibling.id)) as one:
+        await ready(one)
+
+
+async def test_a_role_that_is_taken_ends_what_it_showed(
+    doors: Doors, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(live, "PING_SECONDS", 0.1)
+    fitter = await doors.staff_member("fitter", Role.INSTALLER, doors.estate.site)
+    async with server.live(fitter) as stream:
+        await ready(stream)
+        await RoleGrant.filter(account__username="fitter").delete()
+        doors.api.context.wake.kick(sessions.TOPIC)
+        await asyncio.wait_for(stream.ended.wait(), 5)
+        assert stream.data("end") == [{"reason": "resync"}]
+    with pytest.raises(AssertionError, match="403"):
+        async with server.live(fitter):
+            pass
 
 
 async def test_a_stream_goes_on_where_it_was_cut(doors: Doors, server: Server):
@@ -153,16 +225,37 @@ async def test_who_moves_out_sees_no_more(
 ):
     monkeypatch.setattr(live, "PING_SECONDS", 0.1)
     _, box = await doors.station()
-    url = f"/v1/houses/{doors.estate.flat.id}/residents/{doors.lin_id}"
     async with server.live(doors.lin) as mine, server.live(doors.staff) as all_:
         await ready(mine)
         await ready(all_)
-        await doors.api.client.delete(url, headers=doors.staff)
-        pings = len(mine.named("ping"))
-        await until(lambda: len(mine.named("ping")) > pings + 8)
+        await doors.moves_out(doors.lin_id)
+        await asyncio.wait_for(mine.ended.wait(), 5)
         await box.leave()
         await until(lambda: all_.named("presence"))
         assert mine.named("presence") == []
+
+
+async def test_who_gives_up_one_of_two_homes_sees_the_other(
+    doors: Doors, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(live, "PING_SECONDS", 0.1)
+    tower, villa = (str(one.id) for one in (doors.estate.tower, doors.estate.villa))
+    _, first = await doors.station("1号楼", position="building", place_id=tower)
+    second_id, second = await doors.station("2号楼", position="building", place_id=villa)
+    await doors.api.resident("lin", doors.estate.home)
+    async with server.live(doors.lin) as mine, server.live(doors.staff) as all_:
+        await ready(mine)
+        await ready(all_)
+        home = await Occupancy.get(house_id=doors.estate.flat.id, ended_at=None)
+        await moves.end(doors.api.context, "platform", home, "ended_by_staff")
+        pings = len(mine.named("ping"))
+        await until(lambda: len(mine.named("ping")) > pings + 8)
+        await first.leave()
+        await second.leave()
+        await until(lambda: sum(map(len, all_.data("presence"))) == 2)
+        await until(lambda: mine.named("presence"))
+        told = [row["station_id"] for rows in mine.data("presence") for row in rows]
+        assert told == [second_id]
 
 
 async def test_a_stopping_server_ends_its_streams(doors: Doors, server: Server):

@@ -1,13 +1,15 @@
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from tortoise.exceptions import OperationalError
 
-from business_api.actors import AccountKind, Actor
+from business_api.actors import Actor
+from business_api.devices import live_feed
 from business_api.devices.live_changes import AT_ONCE, NEWEST, Change, Item, Scope, Seen
-from business_api.devices.live_feed import Live
+from business_api.devices.live_feed import Live, TooManyStreams
 from business_api.devices.live_watcher import WAITING, Watcher
 from device_registry.devices.models import Device, OpenCommand
 from device_registry.devices.states import CommandState, Position, Status
@@ -16,11 +18,22 @@ from tests.business_api.conftest import Api, Estate
 from tests.support.statements import statements
 from tests.support.until import until
 
-ACTOR = Actor(new_id(), AccountKind.COMMUNITY_ADMIN, new_id(), new_id(), "x")
+NOW = datetime.now(UTC)
+HERE = UUID(int=9)
 
 
-def opening(house: UUID | None = None) -> Change:
-    return Change("opening", (Item(house, "{}"),), "id")
+def actor(session_id: UUID | None = None) -> Actor:
+    return Actor(new_id(), session_id or new_id(), "x", NOW)
+
+
+def scope(*communities: UUID, **more: Any) -> Scope:
+    """Of staff, of whole communities."""
+    held = frozenset(communities)
+    return Scope(held, **{"stations_of": held, "openings_of": held} | more)
+
+
+def opening(house: UUID | None = None, at: datetime = NOW, json: str = "{}") -> Change:
+    return Change("opening", HERE, (Item(house, json, at),), "id")
 
 
 async def stations(community_id: UUID, count: int) -> list[UUID]:
@@ -63,7 +76,7 @@ async def opened(device_id: UUID, community_id: UUID, count: int) -> None:
 
 
 async def test_a_slow_reader_is_let_go():
-    watcher = Watcher(ACTOR, Scope())
+    watcher = Watcher(actor(), scope(HERE))
     for _ in range(WAITING):
         watcher.offer(opening())
     assert watcher.end is None
@@ -73,11 +86,13 @@ async def test_a_slow_reader_is_let_go():
 
 
 async def test_a_reader_gets_what_waits_in_order_and_waits_no_longer_than_told():
-    watcher = Watcher(ACTOR, Scope(houses=frozenset({UUID(int=1)})))
+    mine, hour = UUID(int=1), timedelta(hours=1)
+    watcher = Watcher(actor(), scope(openings_of=(), houses={mine: NOW - hour}))
     watcher.offer(opening(UUID(int=2)))
     watcher.offer(opening(None))
+    watcher.offer(opening(mine, NOW - 2 * hour))  # before it lived there
     assert await watcher.next(within=0.01) is None
-    first, second = Change("opening", (Item(UUID(int=1), "1"),)), opening(UUID(int=1))
+    first, second = opening(mine, json="1"), opening(mine)
     watcher.offer(first)
     watcher.offer(second)
     assert await watcher.next(within=1) == first
@@ -85,7 +100,7 @@ async def test_a_reader_gets_what_waits_in_order_and_waits_no_longer_than_told()
 
 
 async def test_a_bug_in_the_loop_reaches_every_stream():
-    watcher = Watcher(ACTOR, Scope())
+    watcher = Watcher(actor(), scope(HERE))
     waiting = asyncio.create_task(watcher.next(within=5))
     await asyncio.sleep(0)
     watcher.fail(ZeroDivisionError())
@@ -130,15 +145,12 @@ async def test_more_openings_than_one_look_holds_are_read_again(api: Api, park: 
 async def test_a_storm_costs_a_look_a_second_however_many_watch(api: Api, park: Estate):
     ids = await stations(park.id, 3)
     session_id = (await api.tokens("admin"))["session_id"]
-    actors = [
-        Actor(new_id(), AccountKind.COMMUNITY_ADMIN, park.id, UUID(session_id), str(number))
-        for number in range(20)
-    ]
+    actors = [actor(UUID(session_id)) for _ in range(20)]
     live = Live(api.context, asyncio.Event())
     loop = asyncio.get_running_loop()
 
     async def watch(actor: Actor, into: list[Change]) -> None:
-        async with live.watching(actor, Scope()) as watcher:
+        async with live.watching(actor, scope(park.id)) as watcher:
             while watcher.end is None:
                 if (change := await watcher.next(within=1)) is not None:
                     into.append(change)
@@ -170,21 +182,47 @@ async def test_a_storm_costs_a_look_a_second_however_many_watch(api: Api, park: 
     assert live._rooms == {}
 
 
+async def test_rooms_are_shared_and_given_up(api: Api, park: Estate, sibling: Estate):
+    live = Live(api.context, asyncio.Event())
+    async with (
+        live.watching(actor(), scope(park.id)),
+        live.watching(actor(), scope(park.id, sibling.id)),
+    ):
+        assert {key: len(room.watchers) for key, room in live._rooms.items()} == {
+            park.id: 2,
+            sibling.id: 1,
+        }
+    assert live._rooms == {}
+
+
+async def test_so_many_communities_are_watched_and_no_more(
+    api: Api, park: Estate, sibling: Estate, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(live_feed, "MOST", 2)
+    live = Live(api.context, asyncio.Event())
+    async with live.watching(actor(), scope(park.id)):
+        with pytest.raises(TooManyStreams):
+            async with live.watching(actor(), scope(sibling.id, new_id())):
+                pass
+        async with live.watching(actor(), scope(park.id, sibling.id)):
+            pass
+    assert live._rooms == {}
+
+
 async def test_a_stream_outlives_the_loss_of_another(api: Api, park: Estate):
     session_id = UUID((await api.tokens("admin"))["session_id"])
     live = Live(api.context, asyncio.Event())
-    one = Actor(new_id(), AccountKind.COMMUNITY_ADMIN, park.id, session_id, "1")
-    two = Actor(new_id(), AccountKind.COMMUNITY_ADMIN, park.id, session_id, "2")
+    one, two = actor(session_id), actor(session_id)
     [door] = await stations(park.id, 1)
-    async with live.watching(one, Scope()) as first:
-        async with live.watching(two, Scope()):
+    async with live.watching(one, scope(park.id)) as first:
+        async with live.watching(two, scope(park.id)):
             pass
         await Device.filter(id=door).update(status=Status.SUSPENDED)
         api.context.wake.kick("presence")
         change = await first.next(within=5)
         assert change is not None
         assert str(door) in change.data
-    async with live.watching(one, Scope()) as first:  # the loop begins anew
+    async with live.watching(one, scope(park.id)) as first:  # the loop begins anew
         await Device.filter(id=door).update(status=Status.ACTIVE)
         api.context.wake.kick("presence")
         assert await first.next(within=5) is not None
@@ -199,13 +237,13 @@ async def test_a_database_that_is_away_ends_streams_kindly_and_a_bug_does_not(
     api: Api, park: Estate, monkeypatch: pytest.MonkeyPatch, why: str, end: str | None
 ):
     session_id = UUID((await api.tokens("admin"))["session_id"])
-    actor = Actor(new_id(), AccountKind.COMMUNITY_ADMIN, park.id, session_id, "1")
+    who = actor(session_id)
     live = Live(api.context, asyncio.Event())
 
     async def look(seen: Seen, context: object) -> None:
         raise OperationalError(why)
 
-    async with live.watching(actor, Scope()) as watcher:
+    async with live.watching(who, scope(park.id)) as watcher:
         monkeypatch.setattr(Seen, "look", look)
         api.context.wake.kick("presence")
         if end is None:
@@ -215,5 +253,5 @@ async def test_a_database_that_is_away_ends_streams_kindly_and_a_bug_does_not(
             assert await watcher.next(within=5) is None
         assert watcher.end == end
     monkeypatch.undo()
-    async with live.watching(actor, Scope()) as watcher:
+    async with live.watching(who, scope(park.id)) as watcher:
         assert watcher.end is None
