@@ -22,9 +22,12 @@ from business_api.imports import router as imports
 from business_api.imports.kinds import ImportKind, Imports
 from business_api.middleware import BodyLimit, Edge, Limit
 from business_api.organisations import router as organisations
+from business_api.places import house_import
+from business_api.places import router as places
 from business_api.rate_limits import RateLimit
 from business_api.rights import router as rights
 from business_api.sms import developer
+from business_api.statistics import router as statistics
 from foundation.runner import Context
 
 V1: Final[tuple[APIRouter, ...]] = (
@@ -36,9 +39,11 @@ V1: Final[tuple[APIRouter, ...]] = (
     rights.router,
     organisations.router,
     dictionary.router,
+    statistics.router,
     files.router,
     audit.router,
     imports.router,
+    places.router,
     certifications.router,
     my_certifications.router,
     stations.router,
@@ -51,7 +56,7 @@ V1: Final[tuple[APIRouter, ...]] = (
 )
 """Everything under `/v1`, in the order of the documentation."""
 
-IMPORTS: Final[tuple[ImportKind, ...]] = ()
+IMPORTS: Final[tuple[ImportKind, ...]] = (house_import.kind(),)
 """Everything that can be imported from Excel."""
 
 

@@ -84,14 +84,13 @@ async def _plant(code: str, seed: Seed, clock: Clock) -> bool:
     now = clock()
     zh, en = seed.name
     row = DictType(code=code, name_zh=zh, name_en=en, builtin=True, created_at=now)
-    items = [
-        DictItem(type=row, code=item, name_zh=names[0], name_en=names[1], sort=sort, created_at=now)
-        for sort, (item, names) in enumerate(seed.items.items(), start=1)
-    ]
     try:
         async with in_transaction():
             await row.save(force_create=True)
-            await DictItem.bulk_create(items)
+            await DictItem.bulk_create(
+                DictItem(type=row, code=word, name_zh=zh, name_en=en, sort=sort, created_at=now)
+                for sort, (word, (zh, en)) in enumerate(seed.items.items(), start=1)
+            )
     except IntegrityError:
         return False
     return True
