@@ -42,7 +42,7 @@ class Certification(InCommunity):
     id = fields.UUIDField(primary_key=True, default=new_id)
     building_id = fields.UUIDField(db_index=True)
     house: fields.ForeignKeyRelation[House] = fields.ForeignKeyField(
-        "business.House", related_name="certifications"
+        "business.House", related_name="certifications", on_delete=fields.OnDelete.RESTRICT
     )
     account_id = fields.UUIDField(db_index=True)
     type = fields.CharEnumField(ResidentType, max_length=12)

@@ -119,7 +119,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A chunk of rows, where they go and for whom. `prepared` is what `prepare` returned."""
+    """A chunk of rows, where they go and for whom.
+
+    `memory` is kept from chunk to chunk of one dry run: there `check` leaves what an earlier
+    chunk would have made, if a later row depends on it. `prepared` is what `prepare` returned.
+    """
 
     context: Context
     actor: str
@@ -127,6 +131,7 @@ class Batch:
     site: Site
     dry_run: bool
     rows: Sequence[Row]
+    memory: dict[str, Any] = field(default_factory=dict)
     prepared: Any = None
 
 

@@ -4,7 +4,8 @@ import hashlib
 from collections import Counter as Tally
 from collections.abc import Hashable, Sequence
 from contextlib import aclosing
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -51,6 +52,8 @@ async def run(context: Context, import_id: UUID) -> None:
     if job.attempts >= MOST_ATTEMPTS:
         await _end(context, job, ImportState.FAILED, Unreadable("broken-off"))
         return
+    if job.dry_run:
+        await _from_the_beginning(job)
     kind = context.need(Imports).kind(job.kind)
     try:
         async with (
@@ -63,6 +66,18 @@ async def run(context: Context, import_id: UUID) -> None:
         await _end(context, job, ImportState.FAILED, failure)
     except Overtaken:
         log.info("import.run.left", kind=kind.name)
+
+
+async def _from_the_beginning(job: ImportJob) -> None:
+    """A dry run that broke off remembers nothing of what it would have made."""
+    nothing = {"done": 0, "created": 0, "updated": 0, "unchanged": 0, "refused": 0}
+    if not job.done:
+        return
+    async with in_transaction():
+        mine = ImportJob.filter(id=job.id, state=ImportState.RUNNING, done=job.done)
+        if await mine.update(**nothing):
+            await ImportFault.filter(import_id=job.id).delete()
+    await job.refresh_from_db()
 
 
 async def _end(
@@ -99,6 +114,7 @@ class _Run:
         self._job = job
         self._done = job.done
         self._seen: dict[bytes, int] = {}
+        self._memory: dict[str, Any] = {}
 
     async def work(self, sheet: Sheet) -> None:
         """Every chunk that is not done yet."""
@@ -136,16 +152,10 @@ class _Run:
             self._job.site,
             self._job.dry_run,
             rows,
+            self._memory,
         )
         if self._kind.prepare is not None and rows:
-            batch = Batch(
-                batch.context,
-                batch.actor,
-                batch.site,
-                batch.dry_run,
-                rows,
-                await self._kind.prepare(batch),
-            )
+            batch = replace(batch, prepared=await self._kind.prepare(batch))
         for tries in range(1, _TRIES + 1):
             try:
                 tally = await self._commit(batch, refused, len(lines))

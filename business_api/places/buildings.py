@@ -1,190 +1,118 @@
-"""Communities, buildings and units."""
+"""楼栋 (F22). 单元启用 says whether houses hang on units or on the building itself (BR3)."""
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from tortoise.exceptions import IntegrityError
-from tortoise.expressions import F, Q
+from tortoise.expressions import Q
+from tortoise.transactions import in_transaction
 
-from business_api.places.errors import CodeTaken, NoSuchBuilding, NoSuchCommunity, NoSuchUnit
-from business_api.places.models import Building, Community, Unit
-from business_api.versions import Stale
-from foundation.ids import new_id
-
-
-@dataclass(frozen=True, slots=True)
-class CommunityRow:
-    """A community (小区)."""
-
-    id: UUID
-    name: str
+from business_api.actors import Actor
+from business_api.authz.permissions import Permission
+from business_api.organisations.models import Community
+from business_api.places import editing, hanging
+from business_api.places.errors import NoSuchBuilding, NoSuchZone, PlaceInUse
+from business_api.places.models import Building, Zone
+from business_api.tenancy import place
+from foundation.runner import Context
 
 
 @dataclass(frozen=True, slots=True)
-class BuildingRow:
-    """A building (楼栋). `has_units`: its houses hang on units."""
+class NewBuilding:
+    """A building to be; digits are advised for the code ("01"), "1号楼" for the name."""
 
-    id: UUID
     code: str
     name: str
-    has_units: bool
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class UnitRow:
-    """A unit (单元) of a building."""
-
-    id: UUID
-    building_id: UUID
-    code: str
-
-
-async def create_community(name: str, community_id: UUID | None = None) -> CommunityRow:
-    """Make a community; the operator's business, so not in the API yet."""
-    community = await Community.create(id=community_id or new_id(), name=name)
-    return CommunityRow(community.id, community.name)
-
-
-async def community(community_id: UUID) -> CommunityRow:
-    """One community.
-
-    Raises:
-        NoSuchCommunity: there is none.
-    """
-    found = await Community.get_or_none(id=community_id)
-    if found is None:
-        raise NoSuchCommunity
-    return CommunityRow(found.id, found.name)
-
-
-async def communities(name: str | None = None) -> list[CommunityRow]:
-    """The communities, by name; those called `name` when given. At most 100."""
-    which = Q() if name is None else Q(name=name)
-    return [
-        CommunityRow(row.id, row.name)
-        for row in await Community.filter(which).order_by("name", "id").limit(100)
-    ]
+    has_units: bool = True
+    zone: Zone | None = None
 
 
 async def create_building(
-    community_id: UUID, code: str, name: str, *, has_units: bool
-) -> BuildingRow:
+    context: Context, actor: Actor | str, community: Community, new: NewBuilding
+) -> Building:
     """Add a building.
 
     Raises:
+        NoSuchZone: the zone is of another community.
         CodeTaken: the community has a building with this code.
     """
-    try:
-        building = await Building.create(
-            community_id=community_id, code=code, name=name, has_units=has_units
-        )
-    except IntegrityError:
-        raise CodeTaken(code=code) from None
-    return _building(building)
+    _check_zone(new.zone, community.id)
+    row = Building(
+        code=new.code,
+        name=new.name,
+        has_units=new.has_units,
+        zone=new.zone,
+        **place(community.site),
+    )
+    return await editing.make(context, actor, row)
 
 
-async def building(community_id: UUID, building_id: UUID) -> BuildingRow:
-    """One building of a community.
+async def change_building(
+    context: Context,
+    actor: Actor | str,
+    row: Building,
+    changes: Mapping[str, Any],
+    version: int,
+) -> Building:
+    """Change some of `NewBuilding`'s fields. `row` must have its zone loaded.
 
     Raises:
-        NoSuchBuilding: there is none there.
+        PlaceInUse: 单元启用 cannot be switched while units or houses hang on the building.
+        NoSuchZone: the zone is of another community.
+        Stale, CodeTaken: see `editing.change`.
     """
-    found = await Building.get_or_none(id=building_id, community_id=community_id)
+    news = dict(changes)
+    zone = news.pop("zone", row.zone)
+    _check_zone(zone, row.community_id)
+    news["zone_id"] = zone.id if zone else None
+    async with in_transaction():
+        if news.get("has_units", row.has_units) != row.has_units:
+            await lock(row.id)
+            by = (await hanging.on_buildings([row.id]))[row.id]
+            if by := [what for what in by if what in ("units", "houses")]:
+                raise PlaceInUse(by=by)
+        await editing.change(context, actor, row, news, version)
+    row.zone = zone
+    return row
+
+
+async def lock(building_id: UUID) -> Building:
+    """The building as it is now, unchanged by others until the transaction ends.
+
+    Raises:
+        NoSuchBuilding: it has been deleted.
+    """
+    found = await Building.filter(id=building_id).select_for_update().first()
     if found is None:
         raise NoSuchBuilding
-    return _building(found)
-
-
-async def buildings(
-    community_id: UUID, *, search: str = "", offset: int = 0, limit: int = 10
-) -> tuple[list[BuildingRow], int]:
-    """Buildings by code, and how many there are; `search` in code and name. Two statements."""
-    which = Building.filter(community_id=community_id)
-    if search:
-        which = which.filter(Q(code__icontains=search) | Q(name__icontains=search))
-    rows = await which.order_by("code").offset(offset).limit(limit)
-    return [_building(row) for row in rows], await which.count()
-
-
-async def rename_building(
-    community_id: UUID, building_id: UUID, name: str, *, version: int
-) -> BuildingRow:
-    """Change a building's name, if it is still at `version`.
-
-    Raises:
-        NoSuchBuilding: there is none there.
-        Stale: somebody changed it since.
-    """
-    changed = await Building.filter(
-        id=building_id, community_id=community_id, version=version
-    ).update(name=name, version=F("version") + 1)
-    found = await building(community_id, building_id)
-    if not changed:
-        raise Stale
     return found
 
 
-async def create_unit(community_id: UUID, building_id: UUID, code: str) -> UnitRow:
-    """Add a unit to a building that has units.
+async def listed(
+    actor: Actor,
+    *,
+    community_id: UUID | None = None,
+    zone_id: UUID | None = None,
+    search: str = "",
+    offset: int = 0,
+    limit: int = 10,
+) -> tuple[Sequence[Building], int]:
+    """Buildings by code, with their zones, and how many; `search` in code and name.
 
-    Raises:
-        NoSuchBuilding: there is none there, or none with units.
-        CodeTaken: the building has a unit with this code.
+    Two statements.
     """
-    if not (await building(community_id, building_id)).has_units:
-        raise NoSuchBuilding("this building has no units")
-    try:
-        made = await Unit.create(building_id=building_id, code=code)
-    except IntegrityError:
-        raise CodeTaken(code=code) from None
-    return UnitRow(made.id, building_id, made.code)
+    which = Building.filter(actor.within(Permission.PLACE_VIEW, Building.SCOPES))
+    if community_id is not None:
+        which = which.filter(community_id=community_id)
+    if zone_id is not None:
+        which = which.filter(zone_id=zone_id)
+    if search:
+        which = which.filter(Q(code__icontains=search) | Q(name__icontains=search))
+    page = which.order_by("community_id", "code").offset(offset).limit(limit)
+    return await page.select_related("zone"), await which.count()
 
 
-async def unit(community_id: UUID, unit_id: UUID) -> UnitRow:
-    """One unit of a community.
-
-    Raises:
-        NoSuchUnit: there is none there.
-    """
-    found = await Unit.get_or_none(id=unit_id, building__community_id=community_id)
-    if found is None:
-        raise NoSuchUnit
-    return _unit(found)
-
-
-async def units(
-    community_id: UUID, building_id: UUID, *, offset: int = 0, limit: int = 10
-) -> tuple[list[UnitRow], int]:
-    """Units of a building by code, and how many there are. Two statements.
-
-    Raises:
-        NoSuchBuilding: there is none there.
-    """
-    await building(community_id, building_id)
-    which = Unit.filter(building_id=building_id)
-    rows = await which.order_by("code").offset(offset).limit(limit)
-    return [_unit(row) for row in rows], await which.count()
-
-
-async def names(community_id: UUID, place_ids: Collection[UUID]) -> dict[UUID, str]:
-    """What places of a community are called: 柏树园, 1号楼, 1号楼 1单元. Three statements."""
-    wanted = list(place_ids)
-    called: dict[UUID, str] = {}
-    if community_id in place_ids:
-        called[community_id] = (await community(community_id)).name
-    for row in await Building.filter(id__in=wanted, community_id=community_id):
-        called[row.id] = row.name
-    of_units = Unit.filter(id__in=wanted, building__community_id=community_id)
-    for found in await of_units.select_related("building"):
-        called[found.id] = f"{found.building.name} {found.code}单元"
-    return called
-
-
-def _building(row: Building) -> BuildingRow:
-    return BuildingRow(row.id, row.code, row.name, row.has_units, row.version)
-
-
-def _unit(row: Unit) -> UnitRow:
-    return UnitRow(row.id, row.building_id, row.code)  # type: ignore[attr-defined]
+def _check_zone(zone: Zone | None, community_id: UUID) -> None:
+    if zone is not None and zone.community_id != community_id:
+        raise NoSuchZone

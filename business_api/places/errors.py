@@ -43,3 +43,24 @@ class UnitMismatch(DomainError):
 
     kind, code, title = Kind.INVALID, "unit-mismatch", "Building and unit do not fit together"
     title_zh = "楼栋与单元不匹配"
+
+
+class NoUnitsHere(DomainError):
+    """The building is not divided into units: switch 单元启用 on first."""
+
+    kind, code, title = Kind.CONFLICT, "no-units-here", "The building has no units"
+    title_zh = "该楼栋未启用单元"
+
+
+class PlaceInUse(DomainError):
+    """Something hangs on the place; `by` says what: units, houses, residents, stations, ...."""
+
+    kind, code, title = Kind.CONFLICT, "place-in-use", "Something still belongs to this place"
+    title_zh = "该处仍有关联内容，不能删除或更改"
+
+
+class TooManyHouses(DomainError):
+    """More houses at once than are made in one go."""
+
+    kind, code, title = Kind.INVALID, "too-many-houses", "Too many houses at once"
+    title_zh = "一次生成的房屋过多"

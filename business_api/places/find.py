@@ -1,5 +1,6 @@
 """Finding one place for somebody: there, and theirs to do that with; else the same error."""
 
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from business_api.actors import Actor
@@ -58,4 +59,48 @@ async def house(actor: Actor, permission: Permission, house_id: UUID) -> House:
     if found is None:
         raise NoSuchHouse
     actor.require(permission, found.site, NoSuchHouse)
+    return found
+
+
+async def buildings(
+    actor: Actor, permission: Permission, ids: Collection[UUID]
+) -> Sequence[Building]:
+    """All of these buildings. One statement.
+
+    Raises:
+        NoSuchBuilding, NotAllowed: as in `zone`, for any of them.
+    """
+    found = await Building.filter(id__in=list(ids)).order_by("id")
+    if len(found) != len(set(ids)):
+        raise NoSuchBuilding
+    for row in found:
+        actor.require(permission, row.site, NoSuchBuilding)
+    return found
+
+
+async def units(actor: Actor, permission: Permission, ids: Collection[UUID]) -> Sequence[Unit]:
+    """All of these units. One statement.
+
+    Raises:
+        NoSuchUnit, NotAllowed: as in `zone`, for any of them.
+    """
+    found = await Unit.filter(id__in=list(ids)).order_by("id")
+    if len(found) != len(set(ids)):
+        raise NoSuchUnit
+    for row in found:
+        actor.require(permission, row.site, NoSuchUnit)
+    return found
+
+
+async def houses(actor: Actor, permission: Permission, ids: Collection[UUID]) -> Sequence[House]:
+    """All of these houses. One statement.
+
+    Raises:
+        NoSuchHouse, NotAllowed: as in `zone`, for any of them.
+    """
+    found = await House.filter(id__in=list(ids)).order_by("id")
+    if len(found) != len(set(ids)):
+        raise NoSuchHouse
+    for row in found:
+        actor.require(permission, row.site, NoSuchHouse)
     return found

@@ -1,143 +1,122 @@
-"""Houses (房屋): on a unit, or on the building where it has no units (BR3)."""
+"""房屋 (F24): on a unit, or on the building where it has no units (BR3)."""
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from tortoise.exceptions import IntegrityError
-from tortoise.expressions import F, Q
+from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
+from tortoise.transactions import in_transaction
 
-from business_api.places.errors import CodeTaken, NoSuchBuilding, NoSuchHouse, UnitMismatch
-from business_api.places.models import Building, House, Unit
-from business_api.versions import Stale
+from business_api.actors import Actor
+from business_api.authz.permissions import Permission
+from business_api.places import buildings, editing
+from business_api.places.errors import UnitMismatch
+from business_api.places.models import Building, House, HouseClass, HouseState, Unit
+from business_api.tenancy import place
+from foundation.runner import Context
 
 
 @dataclass(frozen=True, slots=True)
-class HouseRow:
-    """A house and what it hangs on. `unit_code` is empty where there are no units."""
+class NewHouse:
+    """A house to be: `code` is floor and room ("0101"), `area` in m² with two decimals."""
 
-    id: UUID
     code: str
-    community_id: UUID
-    building_id: UUID
-    building_name: str
-    unit_id: UUID | None
-    unit_code: str
-    version: int
+    room_no: str = ""
+    floor: int | None = None
+    house_class: HouseClass | None = None
+    area: Decimal | None = None
+    state: HouseState = HouseState.VACANT
 
-    @property
-    def way_home(self) -> tuple[UUID, ...]:
-        """The places whose doors stand between the street and this house."""
-        upper = (self.community_id, self.building_id)
-        return (*upper, self.unit_id) if self.unit_id else upper
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which houses a list shows; None: any. Ids only narrow what the actor may see."""
+
+    community_id: UUID | None = None
+    zone_id: UUID | None = None
+    building_id: UUID | None = None
+    unit_id: UUID | None = None
+    house_class: HouseClass | None = None
+    state: HouseState | None = None
+    search: str = ""
 
 
 async def create_house(
-    community_id: UUID, building_id: UUID, unit_id: UUID | None, code: str
-) -> HouseRow:
-    """Add a house.
+    context: Context, actor: Actor | str, building: Building, unit: Unit | None, new: NewHouse
+) -> House:
+    """Add a house; building and unit are loaded on it.
 
     Raises:
-        NoSuchBuilding: the community has no such building.
         UnitMismatch: a unit is missing, too many, or of another building.
+        NoSuchBuilding: it has been deleted meanwhile.
         CodeTaken: the unit, or the building without units, has a house with this code.
     """
-    building = await Building.get_or_none(id=building_id, community_id=community_id)
-    if building is None:
-        raise NoSuchBuilding
-    unit = await Unit.get_or_none(id=unit_id, building_id=building_id) if unit_id else None
-    if building.has_units != (unit is not None) or (unit_id is not None and unit is None):
-        raise UnitMismatch
-    try:
-        made = await House.create(
-            community_id=community_id, building=building, unit=unit, code=code
+    async with in_transaction():
+        has_units = (await buildings.lock(building.id)).has_units
+        elsewhere = unit is not None and unit.building_id != building.id  # type: ignore[attr-defined]
+        if has_units != (unit is not None) or elsewhere:
+            raise UnitMismatch
+        row = House(
+            building=building,
+            unit=unit,
+            code=new.code,
+            room_no=new.room_no,
+            floor=new.floor,
+            house_class=new.house_class,
+            area=new.area,
+            state=new.state,
+            **place(building.site),
         )
-    except IntegrityError:
-        raise CodeTaken(code=code) from None
-    return await house(community_id, made.id)
+        return await editing.make(context, actor, row)
 
 
-async def house(community_id: UUID, house_id: UUID) -> HouseRow:
-    """One house of a community.
-
-    Raises:
-        NoSuchHouse: there is none there.
-    """
-    which = House.filter(id=house_id, community_id=community_id)
-    found = await which.select_related("building", "unit").first()
-    if found is None:
-        raise NoSuchHouse
-    return row(found)
-
-
-async def houses(
-    community_id: UUID,
-    *,
-    search: str = "",
-    building_id: UUID | None = None,
-    unit_id: UUID | None = None,
-    offset: int = 0,
-    limit: int = 10,
-) -> tuple[list[HouseRow], int]:
-    """Houses by building, unit and code, and how many; `search` in the code. Two statements."""
-    which = House.filter(community_id=community_id)
-    if building_id is not None:
-        which = which.filter(building_id=building_id)
-    if unit_id is not None:
-        which = which.filter(unit_id=unit_id)
-    if search:
-        which = which.filter(Q(code__icontains=search) | Q(building__name__icontains=search))
-    rows = (
-        await which.select_related("building", "unit")
-        .order_by("building__code", "unit__code", "code", "id")
-        .offset(offset)
-        .limit(limit)
-    )
-    return [row(found) for found in rows], await which.count()
-
-
-async def rename_house(community_id: UUID, house_id: UUID, code: str, *, version: int) -> HouseRow:
-    """Change a house's code, if the house is still at `version`.
+async def change_house(
+    context: Context, actor: Actor | str, row: House, changes: Mapping[str, Any], version: int
+) -> House:
+    """Change some of `NewHouse`'s fields; where it is stays.
 
     Raises:
-        NoSuchHouse: there is none there.
-        Stale: somebody changed it since.
-        CodeTaken: another house beside it has this code.
+        Stale, CodeTaken: see `editing.change`.
     """
-    try:
-        changed = await House.filter(
-            id=house_id, community_id=community_id, version=version
-        ).update(code=code, version=F("version") + 1)
-    except IntegrityError:
-        raise CodeTaken(code=code) from None
-    found = await house(community_id, house_id)
-    if not changed:
-        raise Stale
-    return found
+    return await editing.change(context, actor, row, changes, version)
 
 
-async def names(community_id: UUID, house_ids: Collection[UUID]) -> dict[UUID, str]:
-    """What houses of a community are called: 1号楼 1单元 0101. One statement."""
-    if not house_ids:
-        return {}
-    which = House.filter(id__in=list(house_ids), community_id=community_id)
-    called: dict[UUID, str] = {}
-    for found in await which.select_related("building", "unit"):
-        unit = f" {found.unit.code}单元" if found.unit else ""
-        called[found.id] = f"{found.building.name}{unit} {found.code}"
-    return called
+async def listed(
+    actor: Actor, wanted: Wanted, *, offset: int = 0, limit: int = 10
+) -> tuple[Sequence[House], int]:
+    """Houses by building, unit and code, with both loaded, and how many. Two statements."""
+    which = House.filter(actor.within(Permission.HOUSE_VIEW, House.SCOPES), _filter(wanted))
+    return await _ordered(which).offset(offset).limit(limit), await which.count()
 
 
-def row(found: House) -> HouseRow:
-    """`found` must have `building` and `unit` loaded."""
-    unit = found.unit
-    return HouseRow(
-        found.id,
-        found.code,
-        found.community_id,  # type: ignore[attr-defined]
-        found.building.id,
-        found.building.name,
-        unit.id if unit else None,
-        unit.code if unit else "",
-        found.version,
+def _filter(wanted: Wanted) -> Q:
+    asked: dict[str, Any] = {
+        "community_id": wanted.community_id,
+        "building__zone_id": wanted.zone_id,
+        "building_id": wanted.building_id,
+        "unit_id": wanted.unit_id,
+        "house_class": wanted.house_class,
+        "state": wanted.state,
+    }
+    narrowed = Q(**{name: value for name, value in asked.items() if value is not None})
+    return narrowed & found_by(wanted.search)
+
+
+def found_by(text: str) -> Q:
+    """Houses with `text` in their code, room number, or building's name or code."""
+    if not text:
+        return Q()
+    return (
+        Q(code__icontains=text)
+        | Q(room_no__icontains=text)
+        | Q(building__name__icontains=text)
+        | Q(building__code__icontains=text)
     )
+
+
+def _ordered(which: QuerySet[House]) -> QuerySet[House]:
+    order = ("community_id", "building__code", "unit__code", "code")
+    return which.order_by(*order).select_related("building", "unit")

@@ -51,7 +51,7 @@ class Building(InCommunity):
 
     id = fields.UUIDField(primary_key=True, default=new_id)
     zone: fields.ForeignKeyNullableRelation[Zone] = fields.ForeignKeyField(
-        "business.Zone", related_name="buildings", null=True
+        "business.Zone", related_name="buildings", null=True, on_delete=fields.OnDelete.RESTRICT
     )
     code = fields.CharField(max_length=8)
     name = fields.CharField(max_length=40)
@@ -77,7 +77,7 @@ class Unit(InCommunity):
 
     id = fields.UUIDField(primary_key=True, default=new_id)
     building: fields.ForeignKeyRelation[Building] = fields.ForeignKeyField(
-        "business.Building", related_name="units"
+        "business.Building", related_name="units", on_delete=fields.OnDelete.RESTRICT
     )
     code = fields.CharField(max_length=8)
     floors = fields.IntField(null=True)
@@ -114,10 +114,10 @@ class House(InCommunity):
 
     id = fields.UUIDField(primary_key=True, default=new_id)
     building: fields.ForeignKeyRelation[Building] = fields.ForeignKeyField(
-        "business.Building", related_name="houses"
+        "business.Building", related_name="houses", on_delete=fields.OnDelete.RESTRICT
     )
     unit: fields.ForeignKeyNullableRelation[Unit] = fields.ForeignKeyField(
-        "business.Unit", related_name="houses", null=True
+        "business.Unit", related_name="houses", null=True, on_delete=fields.OnDelete.RESTRICT
     )
     parent_id = fields.UUIDField()
     code = fields.CharField(max_length=8)

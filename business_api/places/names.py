@@ -10,6 +10,14 @@ from business_api.organisations.models import Community
 from business_api.places.models import Building, House, Unit
 
 
+async def of_communities(community_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Communities: 柏树园. One statement."""
+    if not community_ids:
+        return {}
+    found = await Community.filter(id__in=list(community_ids))
+    return {community.id: community.name for community in found}
+
+
 async def of_places(place_ids: Collection[UUID]) -> dict[UUID, str]:
     """Communities, buildings, units: 柏树园, 1号楼, 1号楼 1单元. Three statements."""
     wanted = list(place_ids)

@@ -48,7 +48,7 @@ class Occupancy(InCommunity):
     id = fields.UUIDField(primary_key=True, default=new_id)
     building_id = fields.UUIDField(db_index=True)
     house: fields.ForeignKeyRelation[House] = fields.ForeignKeyField(
-        "business.House", related_name="occupancies"
+        "business.House", related_name="occupancies", on_delete=fields.OnDelete.RESTRICT
     )
     person: fields.ForeignKeyRelation[Person] = fields.ForeignKeyField(
         "business.Person", related_name="occupancies"
@@ -70,6 +70,42 @@ class Occupancy(InCommunity):
     class Meta:
         table = "business_occupancy"
         indexes = (Index(fields=("ended_at", "valid_to")),)
+
+    @property
+    def site(self) -> Site:
+        """For decisions."""
+        return Site(
+            self.operator_id,
+            self.company_id,
+            self.community_id,
+            self.building_id,
+            self.house_id,  # type: ignore[attr-defined]
+        )
+
+
+class HandOver(InCommunity):
+    """交接: a house was handed back, with its keys, when people moved out of it.
+
+    The texts are sealed with the master key, bound to the row: people write names and phone
+    numbers into remarks.
+    """
+
+    SCOPES: ClassVar[Mapping[ScopeType, str]] = Occupancy.SCOPES
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    building_id = fields.UUIDField()
+    house: fields.ForeignKeyRelation[House] = fields.ForeignKeyField(
+        "business.House", related_name="hand_overs"
+    )
+    at = fields.DatetimeField()
+    occupancy_ids: fields.JSONField[list[str]] = fields.JSONField()
+    """Those that ended with it."""
+    notes_sealed = fields.BinaryField()
+    created_by = fields.UUIDField(null=True)
+
+    class Meta:
+        table = "business_hand_over"
+        indexes = (Index(fields=("house_id", "at")),)
 
     @property
     def site(self) -> Site:
