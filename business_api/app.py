@@ -25,6 +25,7 @@ from business_api.organisations import router as organisations
 from business_api.places import house_import
 from business_api.places import router as places
 from business_api.rate_limits import RateLimit
+from business_api.removal import router as removal
 from business_api.rights import router as rights
 from business_api.sms import developer
 from business_api.statistics import router as statistics
@@ -38,6 +39,7 @@ V1: Final[tuple[APIRouter, ...]] = (
     roles_router.router,
     rights.router,
     organisations.router,
+    removal.router,
     dictionary.router,
     statistics.router,
     files.router,

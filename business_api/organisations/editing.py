@@ -10,7 +10,7 @@ from tortoise.transactions import in_transaction
 
 from business_api import auditing, phones
 from business_api.actors import Actor
-from business_api.organisations.errors import NameTaken
+from business_api.organisations.errors import NameTaken, NoSuchCompany, NoSuchOperator
 from business_api.organisations.models import Community, Operator, PropertyCompany
 from business_api.versions import Stale
 from foundation.runner import Context
@@ -28,10 +28,12 @@ async def make(context: Context, actor: Actor | str, row: Row) -> Row:
 
     Raises:
         NameTaken: its parent has one of this name.
+        NoSuchOperator, NoSuchCompany: its parent was deleted in this very moment.
     """
     row.created_at, row.created_by = context.clock(), maker(actor)
     try:
         async with in_transaction():
+            await _hold_parent(row)
             await row.save(force_create=True)
             await _note(context, actor, row, "create", after={"name": row.name})
     except IntegrityError:
@@ -64,6 +66,16 @@ async def change(
     row.update_from_dict(dict(news))
     row.version = version + 1
     return row
+
+
+async def _hold_parent(row: Operator | PropertyCompany | Community) -> None:
+    """See that what the row is put into is there, and stays until the row is."""
+    if isinstance(row, PropertyCompany):
+        if not await Operator.filter(id=row.operator_id).select_for_update().first():
+            raise NoSuchOperator
+    elif isinstance(row, Community):  # noqa: SIM102  (reads like the branch above)
+        if not await PropertyCompany.filter(id=row.company_id).select_for_update().first():
+            raise NoSuchCompany
 
 
 def maker(actor: Actor | str) -> UUID | None:
