@@ -5,7 +5,8 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13; do \
 	$$python -c '$(ENOUGH)' 2>/dev/null && { echo $$python; break; }; done)
 BIN := .venv/bin
 READY := .venv/.ready
-PYTEST := $(BIN)/pytest -q
+# Two at a time: the machines that check every change have two cores.
+PYTEST := $(BIN)/pytest -q -n 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-long check format docs migrations bench peers wheel

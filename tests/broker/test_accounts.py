@@ -52,7 +52,7 @@ async def login(lab: Lab, username: str, password: str, **kwargs: Any) -> int | 
         ("plain", "secret word", 5),
         ("hashed", "secret words", 0),
         ("hashed", "secret word", 5),
-        ("hashed", ACCOUNTS["service_accounts"]["hashed"], 5),
+        pytest.param("hashed", ACCOUNTS["service_accounts"]["hashed"], 5, id="the hash itself"),
         ("broken", "$argon2id$nothing", 5),
         ("nobody", "secret words", 5),
         ("plain", "", 4),
@@ -123,6 +123,10 @@ async def test_by_token(lab: Lab) -> None:
         token()[:-4] + "AAAA",
         jwt.encode({"sub": "dash", "aud": AUDIENCE, "exp": 9e9}, None, algorithm="none"),
         "ey.ey.ey",
+    ],
+    ids=[
+        *("nobody", "other key", "other audience", "for ever", "of nobody", "too old"),
+        *("no time", "other signature", "unsigned", "no token"),
     ],
 )
 async def test_wrong_tokens(lab: Lab, wrong: str) -> None:
