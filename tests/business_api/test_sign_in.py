@@ -8,9 +8,9 @@ import jwt
 import pytest
 import structlog
 
-from business_api.accounts import accounts, passwords
+from business_api.accounts import accounts, passwords, staff
 from business_api.accounts.models import LoginFailure, SignInSession
-from business_api.actors import AccountKind
+from business_api.authz.roles import Role
 from foundation.models import AuditEvent
 from foundation.security import Keyring
 from tests.business_api.conftest import PASSWORD, Api, Estate, bearer
@@ -33,15 +33,18 @@ async def test_sign_in_gives_tokens_that_work(api: Api, park: Estate) -> None:
         "id": str(park.admin.id),
         "username": "admin",
         "name": "Admin",
-        "kind": "community_admin",
-        "community_id": str(park.id),
+        "phone": None,
+        "language": "zh",
+        "has_password": True,
+        "must_change_password": False,
+        "second_factor": False,
+        "must_set_up_second_factor": False,
+        "roles": ["community_admin"],
         "session_id": tokens["session_id"],
     }
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
     assert claims["sub"] == str(park.admin.id)
     assert claims["sid"] == tokens["session_id"]
-    assert claims["kind"] == "community_admin"
-    assert claims["community"] == str(park.id)
     assert claims["exp"] - claims["iat"] == 900
     assert len(claims["jti"]) == 26
 
@@ -149,7 +152,7 @@ async def test_sign_out(api: Api, park: Estate) -> None:
 
 
 async def test_sessions_are_listed_and_ended_by_their_owner_only(api: Api, park: Estate) -> None:
-    await api.account("zhang", park.community)
+    await api.account("zhang")
     phone, desk = await api.tokens("zhang"), await api.tokens("zhang")
     foreign = await api.tokens("admin")
     headers = bearer(desk["access_token"])
@@ -176,7 +179,7 @@ async def test_the_oldest_session_makes_room(
     api: Api, park: Estate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("business_api.accounts.sessions.MOST", 2)
-    await api.account("zhang", park.community)
+    await api.account("zhang")
     first, *rest = [await api.tokens("zhang") for _ in range(3)]
     assert (
         await api.client.get("/v1/me", headers=bearer(first["access_token"]))
@@ -187,7 +190,7 @@ async def test_the_oldest_session_makes_room(
 
 
 async def test_nobody_learns_which_usernames_exist(api: Api, park: Estate) -> None:
-    await api.account("gone", park.community)
+    await api.account("gone")
     gone = await accounts.find("gone")
     await accounts.disable(api.context, "platform", gone.id)
     bodies = []
@@ -236,7 +239,7 @@ async def test_lock_out_after_ten_tries_whether_the_name_exists_or_not(
         changed = await api.client.post("/v1/me/password", json=body, headers=park.headers)
         assert changed.status_code == 204
         # Somebody else may sign in from the same address.
-        await api.account("zhang", park.community)
+        await api.account("zhang")
         assert (await api.sign_in("zhang")).status_code == 200
         # The lock is not prolonged by knocking at it.
         api.time.ahead = timedelta(minutes=15, seconds=1)
@@ -279,7 +282,7 @@ async def test_right_passwords_do_not_add_up(api: Api, park: Estate) -> None:
 
 
 async def test_a_disabled_account_is_out_at_once(api: Api, park: Estate) -> None:
-    await api.account("zhang", park.community)
+    await api.account("zhang")
     tokens = await api.tokens("zhang")
     headers = bearer(tokens["access_token"])
     assert (await api.client.get("/v1/me", headers=headers)).status_code == 200
@@ -305,7 +308,9 @@ async def test_a_change_of_password_ends_the_other_sessions(api: Api, park: Esta
     ).status_code == 401
     assert (await api.sign_in("admin")).status_code == 401
     assert (await api.sign_in("admin", "another long password")).status_code == 200
-    assert [line.facts for line in await actions("account.password")] == [{"sessions_ended": 1}]
+    (line,) = await actions("account.password")
+    assert line.facts == {"sessions_ended": 1, "address": "127.0.0.1"}
+    assert line.community_id == park.id
 
 
 @pytest.mark.parametrize(
@@ -313,13 +318,15 @@ async def test_a_change_of_password_ends_the_other_sessions(api: Api, park: Esta
     [
         (("wrong", "another long password"), ("wrong-password", None)),
         ((PASSWORD, "x" * 11), ("weak-password", "too_short")),
-        ((PASSWORD, "The-long-username"), ("weak-password", "is_username")),
+        ((PASSWORD, "Qwerty123456"), ("weak-password", "common")),
+        ((PASSWORD, "linli-username-12"), ("weak-password", "known_word")),
+        ((PASSWORD, "The-long-username"), ("weak-password", "known_word")),
     ],
 )
 async def test_a_password_that_cannot_be_set(
     api: Api, park: Estate, passwords: tuple[str, str], refusal: tuple[str, str | None]
 ) -> None:
-    await api.account("the-long-username", park.community)
+    await api.account("the-long-username")
     headers = await api.headers("the-long-username")
     body = {"current": passwords[0], "new": passwords[1]}
     answer = await api.client.post("/v1/me/password", json=body, headers=headers)
@@ -341,10 +348,8 @@ async def test_guessing_the_current_password_in_an_open_session(api: Api, park: 
 
 async def test_a_password_typed_on_another_keyboard(api: Api, park: Estate) -> None:
     composed, decomposed = "caf\u00e9 caf\u00e9 caf\u00e9", "cafe\u0301 cafe\u0301 cafe\u0301"
-    new = await accounts.prepare(
-        "Zo\u00eb", composed, "Zoë", AccountKind.RESIDENT, community_id=park.id
-    )
-    await accounts.create(api.context, "platform", new)
+    new = await staff.prepare(staff.NewStaff("Zo\u00eb", composed, "Zoë"), must_change=False)
+    await staff.create(api.context, "platform", new, Role.CASHIER, park.site)
     assert (await api.sign_in("zoe\u0308", decomposed)).status_code == 200
 
 
