@@ -23,7 +23,7 @@ from foundation.runner import Context
 
 async def admit(
     context: Context,
-    actor: Actor,
+    actor: Actor | str,
     row: Certification,
     action: Action,
     *,
@@ -79,7 +79,7 @@ def _person(context: Context, row: Certification) -> NewPerson:
 
 
 async def _move_in(
-    context: Context, actor: Actor, house: House, person: Person, type_: ResidentType
+    context: Context, actor: Actor | str, house: House, person: Person, type_: ResidentType
 ) -> Occupancy:
     """Who lives there already keeps the times, and is an owner for good."""
     there = await Occupancy.get_or_none(

@@ -1,0 +1,89 @@
+"""What people type into the form, and what they should not."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from business_api.certification.models import Certification
+from tests.business_api.certification.applicants import AGREED, Person, person
+from tests.business_api.conftest import Api, Estate
+
+TEXTS = ("\0", "a\0b", "\ud800", "\n", "", " ", "x" * 10_000, "\u202e" * 81, "'; --")
+STRANGE: tuple[Any, ...] = (*TEXTS, 2**70, -1, 1.5, True, None, [], {}, ["x"], {"a": 1})
+FIELDS = ("house_id", "type", "name", "id_type", "id_number", "consents", "file_ids", "owner")
+
+
+@pytest.fixture
+async def zhang(api: Api) -> Person:
+    api.app.state.requests_per_account._cost = 0
+    return await person(api, "zhang", "+8613811112222")
+
+
+async def send(who: Person, path: str, body: Any) -> int:
+    content = json.dumps(body)  # a client would refuse to send some of it
+    headers = {**who.headers, "Content-Type": "application/json"}
+    answer = await who.api.client.post(f"/v1{path}", content=content, headers=headers)
+    assert answer.status_code < 500, (body, answer.text)
+    assert answer.headers["content-type"].startswith("application/")
+    return answer.status_code
+
+
+@pytest.mark.parametrize("field", FIELDS)
+async def test_no_value_of_a_field_is_a_crash(api: Api, park: Estate, zhang: Person, field: str):
+    good = {
+        "house_id": str(park.flat.id),
+        "type": "owner",
+        "name": "张三",
+        "id_number": "11010519491231002X",
+        "consents": AGREED,
+    }
+    for value in STRANGE:
+        if await send(zhang, "/me/certifications", good | {field: value}) == 201:
+            await Certification.all().delete()
+    assert not await Certification.filter(name__contains="\x01").exists()
+
+
+async def test_other_forms_bear_the_same(api: Api, park: Estate, zhang: Person):
+    mine = await zhang.applied(park.flat, "owner")
+    admin = Person(api, park.admin, park.headers, "")
+    for value in STRANGE:
+        for who, path, field in (
+            (zhang, f"/me/certifications/{mine['id']}/confirm", "code"),
+            (zhang, f"/me/certifications/{mine['id']}/ask", "owner_id"),
+            (admin, f"/certifications/{mine['id']}/reveal", "reason"),
+            (admin, f"/certifications/{uuid4()}/reject", "reason"),
+            (admin, f"/me/household-requests/{uuid4()}/refuse", "reason"),
+        ):
+            await send(who, path, {field: value})
+            await send(who, path, value)
+    assert await zhang.state(mine) == "pending_review"
+
+
+@pytest.mark.parametrize("house_id", ["00000000-0000-0000-0000-000000000000", "x", "", "0" * 99])
+async def test_a_house_that_is_none(api: Api, zhang: Person, house_id: str):
+    body = {"house_id": house_id, "type": "tenant", "name": "张三"}
+    assert await send(zhang, "/me/certifications", body) in (404, 422)
+
+
+async def test_lists_bear_strange_filters(api: Api, park: Estate):
+    admin = Person(api, park.admin, park.headers, "")
+    for value in ("\0", "%", "_", "'", "x" * 200, "\u202e", "\\"):
+        for name in ("search", "state", "type", "path", "community_id", "page", "size"):
+            answer = await admin.get("/certifications", **{name: value})
+            assert answer.status_code in (200, 422), (name, value)
+
+
+async def test_a_wildcard_is_a_letter(api: Api, park: Estate, zhang: Person):
+    await zhang.applied(park.flat, "owner")
+    admin = Person(api, park.admin, park.headers, "")
+    for search in ("%", "_", "张_"):
+        assert (await admin.get("/certifications", search=search)).json()["total"] == 0
+    assert (await admin.get("/certifications", search="三")).json()["total"] == 1
+
+
+async def test_unknown_fields_are_a_mistake(api: Api, park: Estate, zhang: Person):
+    for more in ({"phone": "13800000000"}, {"state": "approved"}, {"account_id": str(uuid4())}):
+        answer = await zhang.apply(park.flat, "tenant", **more)
+        assert answer.status_code == 422
