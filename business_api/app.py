@@ -25,10 +25,11 @@ from business_api.organisations import router as organisations
 from business_api.places import house_import
 from business_api.places import router as places
 from business_api.rate_limits import RateLimit
-from business_api.removal import router as removal
 from business_api.rights import router as rights
 from business_api.sms import developer
 from business_api.statistics import router as statistics
+from business_api.tenants import company_import
+from business_api.tenants import router as tenants
 from foundation.runner import Context
 
 V1: Final[tuple[APIRouter, ...]] = (
@@ -39,7 +40,7 @@ V1: Final[tuple[APIRouter, ...]] = (
     roles_router.router,
     rights.router,
     organisations.router,
-    removal.router,
+    tenants.router,
     dictionary.router,
     statistics.router,
     files.router,
@@ -58,7 +59,7 @@ V1: Final[tuple[APIRouter, ...]] = (
 )
 """Everything under `/v1`, in the order of the documentation."""
 
-IMPORTS: Final[tuple[ImportKind, ...]] = (house_import.kind(),)
+IMPORTS: Final[tuple[ImportKind, ...]] = (company_import.COMPANIES, house_import.kind())
 """Everything that can be imported from Excel."""
 
 

@@ -11,8 +11,8 @@ from business_api.deps import Ctx, needs
 from business_api.organisations import find
 from business_api.organisations.errors import NoSuchCommunity, NoSuchCompany, NoSuchOperator
 from business_api.problems import documents
-from business_api.removal import organisations
-from business_api.removal.organisations import OrganisationInUse
+from business_api.tenants import removal
+from business_api.tenants.removal import OrganisationInUse
 from business_api.versions import IfMatch, IfMatchRequired, Stale
 
 router = APIRouter(tags=["organisations"])
@@ -34,7 +34,7 @@ async def delete_operator(
 ) -> None:
     """Delete an operator without companies and accounts."""
     row = await find.operator(actor, Permission.OPERATOR_MANAGE, operator_id)
-    await organisations.delete_operator(context, actor, row, version)
+    await removal.delete_operator(context, actor, row, version)
 
 
 @router.delete(
@@ -51,7 +51,7 @@ async def delete_company(
 ) -> None:
     """Delete a property company without communities and accounts."""
     row = await find.company(actor, Permission.COMPANY_MANAGE, company_id)
-    await organisations.delete_company(context, actor, row, version)
+    await removal.delete_company(context, actor, row, version)
 
 
 @router.delete(
@@ -68,4 +68,4 @@ async def delete_community(
 ) -> None:
     """Delete a community without places, stations, people and accounts."""
     row = await find.community(actor, Permission.COMMUNITY_MANAGE, community_id)
-    await organisations.delete_community(context, actor, row, version)
+    await removal.delete_community(context, actor, row, version)

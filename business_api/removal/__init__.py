@@ -1,1 +1,0 @@
-"""Deleting an organisation: only when nothing of any slice is left in it."""
