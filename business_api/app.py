@@ -22,9 +22,13 @@ from business_api.imports import router as imports
 from business_api.imports.kinds import ImportKind, Imports
 from business_api.middleware import BodyLimit, Edge, Limit
 from business_api.organisations import router as organisations
+from business_api.people import consents_router
+from business_api.people import router as people
 from business_api.places import house_import
 from business_api.places import router as places
 from business_api.rate_limits import RateLimit
+from business_api.residents import houses_router
+from business_api.residents import router as residents
 from business_api.rights import router as rights
 from business_api.sms import developer
 from business_api.statistics import router as statistics
@@ -47,6 +51,10 @@ V1: Final[tuple[APIRouter, ...]] = (
     audit.router,
     imports.router,
     places.router,
+    people.router,
+    consents_router.router,
+    residents.router,
+    houses_router.router,
     certifications.router,
     my_certifications.router,
     stations.router,

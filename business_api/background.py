@@ -16,6 +16,7 @@ from cronsim import CronSim
 
 from business_api.certification import jobs as certification
 from business_api.imports import jobs as imports
+from business_api.residents import jobs as residents
 from business_api.sms import notices
 from foundation import jobs, outbox
 from foundation.outage import Outage
@@ -28,6 +29,7 @@ OutboxHandlers = Mapping[str, outbox.Handler]
 JOBS: Final[tuple[Callable[[Context], JobHandlers], ...]] = (
     imports.handlers,
     certification.handlers,
+    residents.handlers,
 )
 """Each slice's jobs, by kind."""
 
@@ -47,6 +49,8 @@ TIMETABLE: Final[tuple[Timed, ...]] = (
     Timed(imports.FORGET, "17 3 * * *"),
     Timed(certification.EXPIRE, "* * * * *"),
     Timed(certification.FORGET, "37 3 * * *"),
+    Timed(residents.CLOCK, "7 * * * *"),
+    Timed(residents.RECOMPUTE, "47 3 * * *"),
 )
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")

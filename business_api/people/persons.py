@@ -85,8 +85,8 @@ async def find_or_create(
     same name, who has no other account and no other document: that one gets the account.
     What was not known of it is added; what was known stays as it was.
 
-    Whoever goes on to `move_in` gets the doors of all homes of a person that has just got
-    its account; anybody else calls `residents.linking.link`.
+    The doors of a person that has just got its account open with the next `move_in`, for
+    all its homes (`residents.doors.follow_person`).
 
     Raises:
         BadPhone, BadIdNumber, IdTypeNeeded, ConsentNeeded: see `create`.

@@ -23,14 +23,22 @@ EMPTIED: Final[Mapping[HouseState, HouseState]] = {
 }
 
 
-async def lock(house_id: UUID) -> None:
+async def lock(*house_ids: UUID) -> None:
     """Be the only one who moves somebody in or out there, until the transaction ends."""
-    await House.filter(id=house_id).select_for_update().first().values("id")
+    which = House.filter(id__in=house_ids).order_by("id")
+    await which.select_for_update().values_list("id")
 
 
-async def follow(context: Context, house: House) -> None:
-    """Set the state that follows from who lives there now. Joins the caller's transaction."""
+async def follow(context: Context, *house_ids: UUID) -> None:
+    """Set the states that follow from who lives there now. Joins the caller's transaction.
+
+    Four statements, however many houses.
+    """
     live = with_standing(Standing.LIVE, context.clock())
-    moves = FILLED if await Occupancy.filter(live, house_id=house.id).exists() else EMPTIED
-    for before, after in moves.items():
-        await House.filter(id=house.id, state=before).update(state=after, version=F("version") + 1)
+    rows = await Occupancy.filter(live, house_id__in=house_ids).distinct().values_list("house_id")
+    lived_in = {house_id for (house_id,) in rows}
+    for moves, houses in ((FILLED, lived_in), (EMPTIED, set(house_ids) - lived_in)):
+        for before, after in moves.items():
+            await House.filter(id__in=houses, state=before).update(
+                state=after, version=F("version") + 1
+            )

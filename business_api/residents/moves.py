@@ -96,7 +96,7 @@ async def move_in(
             home.landline_sealed = seal_landline(context, known, home, number)
             await known.save(update_fields=["data_key"])
         await _save(home, new=there is None)
-        await house_states.follow(context, house)
+        await house_states.follow(context, house.id)
         await doors.follow_person(context, actor, known)
         await _note(context, actor, "resident.renew" if there else "resident.move_in", home)
     MOVES.labels("renew" if there else "in").inc()
@@ -127,7 +127,7 @@ async def end(context: Context, actor: Actor | str, occupancy: Occupancy, reason
             return
         home.update_from_dict(changes)
         await house_states.lock(home.house.id)
-        await house_states.follow(context, home.house)
+        await house_states.follow(context, home.house.id)
         await ENDINGS.happen(context, actor, [home])
         if account_id is not None:
             await doors.follow(context, actor, account_id, home.house)
