@@ -7,8 +7,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from business_api import demo, demo_stations
-from business_api.demo_stations import DemoStation
+from business_api.demo import loading
+from business_api.demo import stations as demo_stations
+from business_api.demo.keeping import DemoAccount
+from business_api.demo.loading import Demo
+from business_api.demo.stations import DemoStation
+from business_api.residents.models import ResidentType
 from foundation.commands import awaited, opened
 from foundation.runner import Context
 
@@ -33,7 +37,7 @@ async def load(
 ) -> None:
     """Load the demo data; what is there stays. Prints the accounts."""
     async with opened() as context:
-        loaded = await demo.load(context)
+        loaded = await loading.load(context)
         found: list[DemoStation] = []
         if stations or screens:
             found = await demo_stations.register_demo_stations(context)
@@ -44,27 +48,27 @@ async def load(
         _print(context, loaded, found)
 
 
-def _print(context: Context, loaded: demo.Demo, stations: list[DemoStation]) -> None:
+def _print(context: Context, loaded: Demo, stations: list[DemoStation]) -> None:
     console = Console()
     wide = Console(width=None if console.is_terminal else 120)
-    table = Table("Username", "Password", "Kind", "Name", "House")
+    table = Table("Sign in as", "Password", "Role", "Name", "Where")
     for account in loaded.accounts:
-        password = account.password or f"(linli user password {account.username})"
-        table.add_row(account.username, password, account.kind, account.name, account.house)
+        password = account.password or "(changed)"
+        table.add_row(account.login, password, account.role, account.name, account.place)
     wide.print(table)
-    print(f"Passwords are kept in {loaded.file}")
+    print(f"Passwords are kept in {loaded.file}; (changed): no longer the one made up here.")
     if stations:
         listed = Table("Station", "MAC", "Status", "Id")
         for station in stations:
             listed.add_row(station.name, station.mac, station.status, str(station.id))
         wide.print(listed)
-        resident = next(one for one in loaded.accounts if one.house)
+        resident = next(one for one in loaded.accounts if one.role == ResidentType.OWNER)
         print(f"\nOpen the door, as {resident.name}:\n\n{_curl(context, resident, stations[0])}")
 
 
-def _curl(context: Context, resident: demo.DemoAccount, station: DemoStation) -> str:
+def _curl(context: Context, resident: DemoAccount, station: DemoStation) -> str:
     url = context.settings.http.public_url.rstrip("/")
-    body = f'{{"username":"{resident.username}","password":"{resident.password}"}}'
+    body = f'{{"username":"{resident.login}","password":"{resident.password}"}}'
     token = "import json,sys;print(json.load(sys.stdin)['access_token'])"  # noqa: S105  (a program)
     return (
         f"TOKEN=$(curl -s {url}/v1/auth/login -H 'Content-Type: application/json' \\\n"

@@ -12,7 +12,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from business_api.demo_stations import MACS
+from business_api.demo.stations import MACS
 from foundation import settings_doc
 from foundation.commands import awaited
 from foundation.errors import DomainError, Kind

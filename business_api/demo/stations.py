@@ -14,11 +14,12 @@ from uuid import UUID
 
 import httpx
 
-from business_api.demo import ACTOR, COMMUNITY
-from business_api.places import buildings
+from business_api.demo.errors import NoDemo, NotConfirmed
+from business_api.demo.places import ACTOR, PARK
+from business_api.organisations.models import Community
+from business_api.places.models import Building, Unit
 from device_registry.devices import bluetooth, communication_codes, queries, registration
 from device_registry.devices.states import Position, Status
-from foundation.errors import DomainError, Kind
 from foundation.runner import Context
 
 MACS: Final = ("020000000001", "020000000002", "020000000003")
@@ -27,20 +28,6 @@ Screens = Callable[[], Awaitable[Mapping[str, str | None]]]
 """What number each station shows now, by MAC; None while it shows none."""
 
 _PAUSE: Final = 0.5
-
-
-class NoDemo(DomainError):
-    """The demo has not been loaded, or somebody has changed its places."""
-
-    kind, code, title = Kind.NOT_FOUND, "no-demo", "The demo data is not there"
-    title_zh = "没有演示数据"
-
-
-class NotConfirmed(DomainError):
-    """Some station did not show its number in time."""
-
-    kind, code, title = Kind.UNAVAILABLE, "demo-not-confirmed", "A demo station did not come"
-    title_zh = "演示设备未在规定时间内出现"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +47,16 @@ async def register_demo_stations(context: Context) -> list[DemoStation]:
         NoDemo: see there.
         DomainError: what `registration.register` raises, e.g. no code is free.
     """
-    community_id = await _community()
+    community = await _community()
     there = {station.mac for station in await demo_stations(context)}
-    for mac, (position, place_id, name) in (await _places(community_id)).items():
+    for mac, (position, place_id, name) in (await _places(community)).items():
         if mac in there:
             continue
         codes = await communication_codes.free(limit=1)
         readers = await bluetooth.free(limit=1)
         new = registration.NewStation(
-            community_id=community_id,
-            community_name=COMMUNITY,
+            community_id=community.id,
+            community_name=community.name,
             name=name,
             position=position,
             place_id=place_id,
@@ -87,7 +74,7 @@ async def demo_stations(context: Context) -> list[DemoStation]:
     Raises:
         NoDemo: see there.
     """
-    rows, _ = await queries.stations(await _community(), context.clock(), size=100)
+    rows, _ = await queries.stations([(await _community()).id], context.clock(), size=100)
     return sorted(
         (DemoStation(row.id, row.mac, row.name, row.status) for row in rows if row.mac in MACS),
         key=lambda station: station.mac,
@@ -139,24 +126,20 @@ async def _confirm(context: Context, station: DemoStation, shown: str | None) ->
         await registration.confirm(context, ACTOR, station.id, number=shown)
 
 
-async def _community() -> UUID:
-    found = await buildings.communities(COMMUNITY)
+async def _community() -> Community:
+    found = await Community.filter(name=PARK).limit(2)
     if len(found) != 1:
         raise NoDemo("run `linli demo`")
-    return found[0].id
+    return found[0]
 
 
-async def _places(community_id: UUID) -> dict[str, tuple[Position, UUID, str]]:
-    rows, _ = await buildings.buildings(community_id, limit=100)
-    by_code = {row.code: row for row in rows}
-    try:
-        first, second = by_code["01"], by_code["02"]
-        units, _ = await buildings.units(community_id, first.id, limit=100)
-        unit = next(row for row in units if row.code == "1")
-    except (KeyError, StopIteration):
-        raise NoDemo("a building or unit of the demo is missing: run `linli demo`") from None
+async def _places(community: Community) -> dict[str, tuple[Position, UUID, str]]:
+    second = await Building.get_or_none(community_id=community.id, code="02")
+    unit = await Unit.get_or_none(community_id=community.id, building__code="01", code="1")
+    if second is None or unit is None:
+        raise NoDemo("a building or unit of the demo is missing: run `linli demo`")
     return {
-        MACS[0]: (Position.GATE, community_id, "大门"),
+        MACS[0]: (Position.GATE, community.id, "大门"),
         MACS[1]: (Position.BUILDING, second.id, "2号楼门口机"),
         MACS[2]: (Position.UNIT, unit.id, "1号楼1单元门口机"),
     }
