@@ -1,6 +1,5 @@
 """`GET /v1/live`: presence and openings as they happen, as server-sent events."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Final
 from uuid import UUID
@@ -9,27 +8,26 @@ from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import format_sse_event
 from starlette.responses import StreamingResponse
 
-from business_api.accounts.tokens import Tokens
+from business_api import streams
 from business_api.actors import Actor
 from business_api.authz.permissions import Permission
 from business_api.authz.scope import ScopeType
-from business_api.deps import Authenticator, Ctx, NotSignedIn, needs
+from business_api.deps import Authenticator, Ctx, needs
 from business_api.devices import live_changes
 from business_api.devices.live_changes import Change, Scope
-from business_api.devices.live_feed import Live, TooManyStreams
+from business_api.devices.live_feed import Live
 from business_api.devices.live_watcher import Watcher
 from business_api.devices.openings import homes
 from business_api.organisations.sites import reached
 from business_api.problems import documents
+from business_api.streams import TooManyStreams
 from device_registry.devices import doors
-from foundation import db
 from foundation.errors import DomainError, Kind
 from foundation.runner import Context
 
 router = APIRouter(tags=["live"])
 
-PING_SECONDS: Final = 15.0
-RETRY_MS: Final = 3000
+PING_SECONDS: Final = streams.PING_SECONDS
 _PINGS: Final = 4
 """Every so many it is asked anew what the account may see, if nothing happened."""
 MOST_COMMUNITIES: Final = 20
@@ -109,35 +107,17 @@ async def _events(
     last: str | None,
     renewed: Callable[[], Awaitable[Scope]],
 ) -> AsyncIterator[bytes]:
-    tokens = Tokens(context.keyring)
-    yield format_sse_event(retry=RETRY_MS)
+    async def renew(pings: int) -> None:
+        if watcher.stale or pings % _PINGS == 0:
+            await _renew(watcher, renewed)
+
+    yield streams.beginning()
     async for event in _missed(context, watcher, last):
         yield event
-    yield format_sse_event(event="ready", data_str="{}")
-    loop = asyncio.get_running_loop()
-    pings, due = 0, loop.time() + PING_SECONDS
-    while watcher.end is None:
-        change = await watcher.next(within=max(0.0, due - loop.time()))
-        if change is not None:
-            yield _event(change)
-        if loop.time() < due:
-            continue
-        pings, due = pings + 1, loop.time() + PING_SECONDS
-        try:
-            tokens.read_access(token, context.clock())
-            if watcher.stale or pings % _PINGS == 0:
-                await _renew(watcher, renewed)
-        except NotSignedIn:
-            watcher.let_go("signed_out")
-        except db.AWAY as error:
-            if not db.is_away(error):
-                raise
-            watcher.let_go("resync")
-        else:
-            yield format_sse_event(event="ping", data_str="{}")
-    if watcher.end == "resync":
-        yield _resync()
-    yield format_sse_event(event="end", data_str=f'{{"reason":"{watcher.end}"}}')
+    async for frame in streams.frames(
+        context, watcher, token, _event, ping=PING_SECONDS, renew=renew
+    ):
+        yield frame
 
 
 async def _renew(watcher: Watcher, renewed: Callable[[], Awaitable[Scope]]) -> None:
@@ -160,7 +140,7 @@ async def _missed(context: Context, watcher: Watcher, last: str | None) -> Async
     records = await live_changes.newest(watcher.scope.communities, context.clock())
     missed = live_changes.since(records, last)
     if missed is None:
-        yield _resync()
+        yield streams.resync()
         return
     for change in await live_changes.openings(missed):
         if (mine := change.within(watcher.scope)) is not None:
@@ -169,11 +149,6 @@ async def _missed(context: Context, watcher: Watcher, last: str | None) -> Async
 
 def _event(change: Change) -> bytes:
     return format_sse_event(event=change.event, data_str=change.data, id=change.id)
-
-
-def _resync() -> bytes:
-    """With an empty id, so that a client does not ask again for what it cannot get."""
-    return format_sse_event(event="resync", data_str="{}", id="")
 
 
 async def _scope(context: Context, actor: Actor, community_id: UUID | None) -> Scope:

@@ -9,10 +9,10 @@ from business_api.accounts import sessions
 from business_api.accounts.models import RoleGrant
 from business_api.authz.roles import Role
 from business_api.devices import live
-from business_api.devices.live_feed import MOST_PER_ACCOUNT
 from business_api.residents import moves
 from business_api.residents.models import Occupancy
 from business_api.service import HttpService
+from business_api.streams import MOST_PER_ACCOUNT
 from foundation.settings import Http
 from tests.business_api.conftest import Estate
 from tests.business_api.devices.conftest import Doors

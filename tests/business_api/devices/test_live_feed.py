@@ -9,8 +9,9 @@ from tortoise.exceptions import OperationalError
 from business_api.actors import Actor
 from business_api.devices import live_feed
 from business_api.devices.live_changes import AT_ONCE, NEWEST, Change, Item, Scope, Seen
-from business_api.devices.live_feed import Live, TooManyStreams
-from business_api.devices.live_watcher import WAITING, Watcher
+from business_api.devices.live_feed import Live
+from business_api.devices.live_watcher import Watcher
+from business_api.streams import WAITING, TooManyStreams
 from device_registry.devices.models import Device, OpenCommand
 from device_registry.devices.states import CommandState, Position, Status
 from foundation.ids import new_id, new_ulid
