@@ -20,6 +20,8 @@ from business_api.files import router as files
 from business_api.files.store import Store
 from business_api.imports import router as imports
 from business_api.imports.kinds import ImportKind, Imports
+from business_api.messages import channels_router as message_channels
+from business_api.messages import router as messages
 from business_api.middleware import BodyLimit, Edge, Limit
 from business_api.organisations import router as organisations
 from business_api.people import consents_router
@@ -48,6 +50,8 @@ V1: Final[tuple[APIRouter, ...]] = (
     dictionary.router,
     statistics.router,
     files.router,
+    messages.router,
+    message_channels.router,
     audit.router,
     imports.router,
     places.router,

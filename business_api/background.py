@@ -16,6 +16,7 @@ from cronsim import CronSim
 
 from business_api.certification import jobs as certification
 from business_api.imports import jobs as imports
+from business_api.messages.service import postman
 from business_api.residents import jobs as residents
 from business_api.sms import notices
 from foundation import jobs, outbox
@@ -59,13 +60,14 @@ _LOOK_BACK: Final = timedelta(days=1)
 
 
 def services(context: Context) -> tuple[Service, ...]:
-    """The worker and the dispatcher over everything above."""
+    """The worker and the dispatcher over everything above, and who brings messages."""
     work = {kind: handler for of in JOBS for kind, handler in of(context).items()}
     deliveries = {topic: handler for of in OUTBOX for topic, handler in of(context).items()}
     settings = context.settings.jobs
     return (
         jobs.Worker(work, settings, context.wake, clock=context.clock),
         outbox.Dispatcher(deliveries, settings, context.wake, clock=context.clock),
+        postman(context),
     )
 
 
