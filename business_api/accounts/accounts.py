@@ -129,7 +129,7 @@ async def reset_password(
     if must_change is None:
         must_change = isinstance(actor, Actor)
     async with in_transaction():
-        account = await _theirs(actor, account_id, lock=True)
+        account = await _locked(actor, account_id)
         await _set_password(context, actor, account, hashed, must_change=must_change)
     context.wake.kick(sessions.TOPIC)
 
@@ -157,8 +157,9 @@ async def _switch(
     context: Context, actor: Actor | str, account_id: UUID, *, disabled: bool
 ) -> None:
     now = context.clock()
+    await _theirs(actor, account_id)
     async with in_transaction():
-        account = await _theirs(actor, account_id, lock=True)
+        account = await _locked(actor, account_id)
         if disabled and await _is_super_admin(account.id, now):
             await roles.keep_a_super_admin(context, without=account.id)
         before = account.disabled_at
@@ -202,11 +203,18 @@ async def _set_password(
     )
 
 
-async def _theirs(actor: Actor | str, account_id: UUID, *, lock: bool = False) -> Account:
+async def _theirs(actor: Actor | str, account_id: UUID) -> Account:
     """The account, if it is the actor's to manage; a command line may manage all."""
     if isinstance(actor, Actor):
-        return (await management.managed(actor, account_id, lock=lock)).account
-    return await _account(account_id, lock=lock)
+        return await management.managed(actor, account_id)
+    return await _account(account_id)
+
+
+async def _locked(actor: Actor | str, account_id: UUID) -> Account:
+    """The same again, as it is until the end of the transaction."""
+    if isinstance(actor, Actor):
+        return await management.locked(actor, account_id)
+    return await _account(account_id, lock=True)
 
 
 async def _account(account_id: UUID, *, lock: bool = False) -> Account:

@@ -1,7 +1,7 @@
 """Accounts of staff as whoever may see them sees them (F2 查看账号)."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -134,14 +134,21 @@ async def rows(context: Context, actor: Actor, accounts: Sequence[Account]) -> l
         _row(
             context,
             actor,
-            management.Held(account, tuple(of_account[account.id]), account.id in residents),
+            management.Held(account, tuple(of_account[account.id])),
+            residents,
             [_grant(actor, grant, called) for grant in seen.get(account.id, ())],
         )
         for account in accounts
     ]
 
 
-def _row(context: Context, actor: Actor, held: management.Held, grants: list[GrantRow]) -> StaffRow:
+def _row(
+    context: Context,
+    actor: Actor,
+    held: management.Held,
+    residents: Collection[UUID],
+    grants: list[GrantRow],
+) -> StaffRow:
     account = held.account
     return StaffRow(
         id=account.id,
@@ -153,7 +160,7 @@ def _row(context: Context, actor: Actor, held: management.Held, grants: list[Gra
         second_factor=account.totp_at is not None,
         created_at=account.created_at,
         version=account.version,
-        may_manage=management.why_not(actor, held) is None,
+        may_manage=management.why_not(actor, held, residents) is None,
         grants=grants,
     )
 

@@ -21,6 +21,7 @@ from business_api.actors import Actor, NotAllowed
 from business_api.authz import decide
 from business_api.authz.permissions import Permission
 from business_api.people.models import Person
+from foundation import fence
 from foundation.errors import DomainError
 
 
@@ -30,11 +31,10 @@ class Held:
 
     account: Account
     grants: tuple[RoleGrant, ...]
-    is_resident: bool
 
 
 async def seen(actor: Actor, account_id: UUID, *, lock: bool = False) -> Held:
-    """An account the actor may know of. Three statements.
+    """An account the actor may know of. Two statements.
 
     Args:
         actor: who asks.
@@ -51,31 +51,52 @@ async def seen(actor: Actor, account_id: UUID, *, lock: bool = False) -> Held:
     grants = tuple(await RoleGrant.filter(account_id=account_id).order_by("created_at", "id"))
     if not any(actor.may(Permission.ACCOUNT_VIEW, grant.site) for grant in grants):
         raise NoSuchAccount
-    return Held(account, grants, bool(await residents_among([account_id])))
+    return Held(account, grants)
 
 
-async def managed(actor: Actor, account_id: UUID, *, lock: bool = False) -> Held:
-    """An account the actor may manage. Three statements.
+async def managed(actor: Actor, account_id: UUID) -> Account:
+    """An account the actor may manage. Three statements; not inside a transaction.
 
     Raises:
         NoSuchAccount: as in `seen`.
         NotAllowed, NotYourself, ResidentsAccount, MayNotManage: it may be seen only.
     """
-    held = await seen(actor, account_id, lock=lock)
-    error = why_not(actor, held)
+    held = await seen(actor, account_id)
+    error = why_not(actor, held, await residents_among([account_id]))
     if error is not None:
         raise error
-    return held
+    return held.account
 
 
-def why_not(actor: Actor, held: Held) -> DomainError | None:
-    """Why the actor may not manage an account it sees; None when it may."""
+async def locked(actor: Actor, account_id: UUID) -> Account:
+    """The same account once more, as it is until the end of the transaction. Two statements.
+
+    For who has asked `managed` before: somebody may have given it a role since.
+
+    Raises:
+        NoSuchAccount, NotAllowed, NotYourself, MayNotManage: as in `managed`.
+    """
+    held = await seen(actor, account_id, lock=True)
+    error = why_not(actor, held, frozenset())
+    if error is not None:
+        raise error
+    return held.account
+
+
+def why_not(actor: Actor, held: Held, residents: Collection[UUID]) -> DomainError | None:
+    """Why the actor may not manage an account it sees; None when it may.
+
+    Args:
+        actor: who wants to.
+        held: the account.
+        residents: the accounts that `residents_among` found.
+    """
     if held.account.id == actor.account_id:
         return NotYourself()
     sites = [grant.site for grant in held.grants]
     if not any(actor.may(Permission.ACCOUNT_MANAGE, site) for site in sites):
         return NotAllowed(Permission.ACCOUNT_MANAGE.value)
-    if held.is_resident:
+    if held.account.id in residents:
         return ResidentsAccount()
     # What is to begin later counts too: a password set today would still be good then.
     to_come = [grant for grant in held.grants if not grant.over(actor.now)]
@@ -84,7 +105,11 @@ def why_not(actor: Actor, held: Held) -> DomainError | None:
     return MayNotManage()
 
 
-async def residents_among(account_ids: Collection[UUID]) -> set[UUID]:
-    """The accounts of persons who live, or lived, somewhere. One statement."""
-    persons = Person.filter(account_id__in=list(account_ids), erased_at=None)
-    return set(await persons.values_list("account_id", flat=True))  # type: ignore[arg-type]
+async def residents_among(account_ids: Collection[UUID]) -> frozenset[UUID]:
+    """The accounts of persons who live, or lived, anywhere. One statement.
+
+    Not inside a transaction: it looks over the fence, at other communities too.
+    """
+    with fence.none():
+        persons = Person.filter(account_id__in=list(account_ids), erased_at=None)
+        return frozenset(await persons.values_list("account_id", flat=True))  # type: ignore[arg-type]

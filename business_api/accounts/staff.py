@@ -137,8 +137,9 @@ async def edit(
         Stale: somebody else was faster.
     """
     number = phones.normal(phone) if phone else None
+    await management.managed(actor, account_id)
     async with in_transaction():
-        account = (await management.managed(actor, account_id, lock=True)).account
+        account = await management.locked(actor, account_id)
         if account.version != version:
             raise Stale
         changed = []
@@ -166,9 +167,11 @@ async def reset_second_factor(context: Context, actor: Actor | str, account_id: 
         NoSuchAccount, MayNotManage, NotYourself, ResidentsAccount: see `management`.
         SecondFactorOff: there is none.
     """
+    if isinstance(actor, Actor):
+        await management.managed(actor, account_id)
     async with in_transaction():
         if isinstance(actor, Actor):
-            account = (await management.managed(actor, account_id, lock=True)).account
+            account = await management.locked(actor, account_id)
         else:
             account = await Account.filter(id=account_id).select_for_update().get()
         if account.totp_at is None:
