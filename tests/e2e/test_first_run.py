@@ -29,7 +29,7 @@ async def test_the_printed_curl_opens_a_door(tmp_path: Path):
     with commands.running(*command, env=env, log=tmp_path / "log", within=40) as demo:
         await until(lambda: "Ctrl-C ends it" in demo.output(), within=90)
         said = demo.output()
-        for account in ("admin", "zhang"):
+        for account in ("operator", "admin", "13123456701"):
             assert f"│ {account} " in said
         script = said[said.index("TOKEN=$(curl") :].split("\n\n")[0]
         bash = await asyncio.create_subprocess_exec(
