@@ -90,6 +90,8 @@ async def _tell(settings: Settings, screens: str) -> None:
         if port is not None:
             print(f"MQTT {name:<7} {broker.host}:{port}{'/mqtt' if name == 'WS' else ''}")
     print(f"Stations     {screens}/stations")
+    if settings.sms.provider == "local":
+        print(f"Messages     http://127.0.0.1:{http.port}/developer/messages  (codes are there)")
     print(f"Logs         {data / 'serve.log'}, {data / 'emulate.log'}")
     print("\nCtrl-C ends it; run it again and it carries on where it was.", flush=True)
 

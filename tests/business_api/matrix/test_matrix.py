@@ -28,6 +28,7 @@ from tests.business_api.matrix.world import PEOPLE, Where, World, world
 OPEN: Final = frozenset(
     {
         *("signIn", "refreshSession", "live", "ready", "metrics"),
+        *("sendCode", "register", "signInByCode", "setPasswordByCode"),
         *("fetchFile", "fetchThumbnail"),  # by signed link
     }
 )
