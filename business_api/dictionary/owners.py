@@ -15,14 +15,18 @@ from business_api.organisations.models import Community, PropertyCompany
 async def operators_of(actor: Actor) -> Sequence[UUID] | None:
     """The operators above the actor's roles; None for a role on the platform itself.
 
-    Two statements at most. Of a role in a shop or at one building the operator is not
-    looked for: such an actor sees the platform's words.
+    Two statements at most. A shop has no operator yet: its admin sees the platform's words.
     """
     where = actor.reach(Permission.DICTIONARY_VIEW)
     if where.everywhere:
         return None
     found = set(where.ids.get(ScopeType.OPERATOR, ()))
-    companies, communities = where.ids.get(ScopeType.COMPANY), where.ids.get(ScopeType.COMMUNITY)
+    companies = where.ids.get(ScopeType.COMPANY)
+    communities = where.ids.get(ScopeType.COMMUNITY, frozenset()) | {
+        grant.community_id  # of a role at one building
+        for grant in actor.grants
+        if grant.community_id and grant.gives(Permission.DICTIONARY_VIEW) and grant.live(actor.now)
+    }
     if companies:
         of_companies = PropertyCompany.filter(id__in=list(companies)).distinct()
         found |= await _operators(of_companies)
