@@ -12,6 +12,7 @@ _TABLES = {
     "business_house": "ARRAY[operator_id, company_id, community_id]",
     "business_person": "ARRAY[operator_id, company_id, community_id]",
     "business_occupancy": "ARRAY[operator_id, company_id, community_id]",
+    "business_hand_over": "ARRAY[operator_id, company_id, community_id]",
     "business_certification": "ARRAY[operator_id, company_id, community_id]",
     "business_certification_event": "ARRAY[operator_id, company_id, community_id]",
 }
