@@ -7,13 +7,19 @@ from tortoise.transactions import in_transaction
 
 from business_api.accounts.models import Account
 from business_api.accounts.passwords import hash_password
-from business_api.actors import AccountKind
-from business_api.places.models import Building, Community, House, Residence
-from device_registry.access import grants
+from business_api.auditing import PLATFORM
+from business_api.organisations.models import Community, Operator, PropertyCompany
+from business_api.people import persons
+from business_api.people.persons import NewPerson
+from business_api.places.models import Building, House
+from business_api.residents import moves
+from business_api.residents.models import ResidentType
+from business_api.tenancy import place
 from device_registry.devices import secrets
 from device_registry.devices.models import CommunicationCode, Device
 from device_registry.devices.states import CodeState, Position, Status
 from foundation import db, migrate
+from foundation.runner import Context
 from foundation.security import load_keyring
 from foundation.settings import Settings
 
@@ -30,15 +36,15 @@ async def seed(settings: Settings, stations: int, file: Path) -> list[str]:
     keyring = load_keyring(settings.data_dir, None)
     await migrate.upgrade(settings.database)
     async with db.opened(settings.database):
-        community = await Community.create(name="bench")
-        building = await Building.create(community=community, code="01", name="1", has_units=False)
-        house = await House.create(community=community, building=building, code="0101")
+        context = Context(settings, keyring)
+        house = await _house(context)
+        community_id = house.community_id
         devices, specs = [], []
         for number in range(stations):
             mac = mac_of(number)
             device = Device(
-                community_id=community.id,
-                place_id=community.id,
+                community_id=community_id,
+                place_id=community_id,
                 position=Position.GATE,
                 name=f"station {number}",
                 mac=mac,
@@ -57,15 +63,33 @@ async def seed(settings: Settings, stations: int, file: Path) -> list[str]:
         async with in_transaction():
             await Device.bulk_create(devices, batch_size=500)
             await CommunicationCode.bulk_create(codes, batch_size=500)
-        resident = await Account.create(
-            username="resident",
-            password_hash=await hash_password(PASSWORD),
-            name="resident",
-            kind=AccountKind.RESIDENT,
-            community_id=community.id,
-        )
-        await Residence.create(house=house, account_id=resident.id)
-        await grants.set_remote(resident.id, house.id, [community.id])
+        await _resident(context, house)
     file.touch(mode=0o600)
     file.write_text(json.dumps(specs))
     return [str(device.id) for device in devices]
+
+
+async def _house(context: Context) -> House:
+    now = context.clock()
+    operator = await Operator.create(name="bench", created_at=now)
+    company = await PropertyCompany.create(operator_id=operator.id, name="bench", created_at=now)
+    community = await Community.create(
+        operator_id=operator.id, company_id=company.id, name="bench", created_at=now
+    )
+    where = place(community.site)
+    building = await Building.create(code="01", name="1", has_units=False, **where)
+    return await House.create(building=building, unit=None, code="0101", **where)
+
+
+async def _resident(context: Context, house: House) -> None:
+    """Somebody who lives there and signs in with `resident` and `PASSWORD`."""
+    account = await Account.create(
+        username="resident",
+        password_hash=await hash_password(PASSWORD),
+        name="resident",
+        created_at=context.clock(),
+    )
+    person = await persons.create(
+        context, PLATFORM, house.site, NewPerson("resident"), account_id=account.id
+    )
+    await moves.move_in(context, PLATFORM, house, person, ResidentType.OWNER)

@@ -62,13 +62,14 @@ def _print(context: Context, loaded: Demo, stations: list[DemoStation]) -> None:
         for station in stations:
             listed.add_row(station.name, station.mac, station.status, str(station.id))
         wide.print(listed)
-        resident = next(one for one in loaded.accounts if one.role == ResidentType.OWNER)
+        owners = [one for one in loaded.accounts if one.role == ResidentType.OWNER]
+        resident = next((one for one in owners if one.password), owners[0])
         print(f"\nOpen the door, as {resident.name}:\n\n{_curl(context, resident, stations[0])}")
 
 
 def _curl(context: Context, resident: DemoAccount, station: DemoStation) -> str:
     url = context.settings.http.public_url.rstrip("/")
-    body = f'{{"username":"{resident.login}","password":"{resident.password}"}}'
+    body = f'{{"username":"{resident.login}","password":"{resident.password or "…"}"}}'
     token = "import json,sys;print(json.load(sys.stdin)['access_token'])"  # noqa: S105  (a program)
     return (
         f"TOKEN=$(curl -s {url}/v1/auth/login -H 'Content-Type: application/json' \\\n"
