@@ -40,3 +40,5 @@ SITES: Final[dict[str, Any]] = {
     "dict_item_id": lambda _estate, _ids: Site(),
 }
 """The platform's: everybody who reads the dictionary sees them, the super admin edits them."""
+
+SHARED: Final = {"dict_type_id", "dict_item_id"}

@@ -53,6 +53,9 @@ class World:
     queries: dict[str, Callable[[Estate, Values], Any]] = field(default_factory=dict)
     sites: dict[str, Callable[[Estate, Values], Site]] = field(default_factory=dict)
 
+    shared: set[str] = field(default_factory=set)
+    """Path parameters that name what everybody who may view anything of its kind knows of."""
+
     def site(self, path_params: list[str], where: Where) -> Site:
         """Where the thing is that these path parameters name: that of the deepest one."""
         here, ids = self.estates[where], self.ids[where]
@@ -97,6 +100,7 @@ async def world(api: Api) -> World:
         made.bodies |= getattr(slice_, "BODIES", {})
         made.queries |= getattr(slice_, "QUERIES", {})
         made.sites |= getattr(slice_, "SITES", {})
+        made.shared |= getattr(slice_, "SHARED", set())
     for role in PEOPLE:
         await _person(made, role)
     return made
