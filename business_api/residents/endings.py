@@ -26,8 +26,12 @@ class Endings:
     _known: dict[str, Ending] = field(default_factory=dict)
 
     def register(self, name: str, ending: Ending) -> None:
-        """Call `ending` from now on; once for each name."""
+        """Call `ending` from now on; the newest of each name."""
         self._known[name] = ending
+
+    def forget(self, name: str) -> None:
+        """Call it no more."""
+        del self._known[name]
 
     async def happen(
         self, context: Context, actor: Actor | str, ended: Sequence[Occupancy]
