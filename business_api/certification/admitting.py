@@ -55,12 +55,12 @@ async def admit(
             context, actor, row.site, new, account_id=row.account_id
         )
         occupancy = await _move_in(context, actor, house, person, row.type)
+        await telling.admitted(context, row, house)
         row.update_from_dict(
             {"person_id": person.id, "occupancy_id": occupancy.id, **personal.GONE}
         )
         await row.save(update_fields=["person_id", "occupancy_id", *personal.GONE])
         await ending.supersede(context, actor, row)
-        await telling.admitted(context, row, house)
     context.wake.kick(sessions.TOPIC)
     context.wake.kick(tell.TOPIC)
 

@@ -6,13 +6,20 @@ from business_api.certification import personal
 from business_api.certification.models import Certification
 from business_api.certification.schemas import ComparisonOut, OwnerMatchOut
 from business_api.people import sealing
+from business_api.people.errors import NothingToReveal
 from business_api.people.models import Person
 from business_api.residents import reading
 from foundation.runner import Context
 
 
 async def compare(context: Context, actor: Actor, row: Certification) -> ComparisonOut:
-    """`row` against each owner of its house, by blind index. Audited: it is about people."""
+    """`row` against each owner of its house, by blind index. Audited: it is about people.
+
+    Raises:
+        NothingToReveal: the application says nothing of its applicant any more.
+    """
+    if row.data_key is None:
+        raise NothingToReveal
     house_id = row.house_id  # type: ignore[attr-defined]
     owners = await reading.verified_owners(house_id, context.clock())
     data = personal.unsealed(context, row)

@@ -39,7 +39,7 @@ async def _end(context: Context, actor: Actor | str, which: Q) -> None:
     if not rows:
         return
     await Certification.filter(id__in=[row.id for row in rows]).update(
-        state=to, version=F("version") + 1, updated_at=now, forgotten_at=None
+        state=to, version=F("version") + 1, updated_at=now
     )
     await CertificationEvent.bulk_create(
         [

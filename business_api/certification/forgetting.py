@@ -1,7 +1,7 @@
 """What was handed in is not kept longer than it may be asked for (PIPL, Art. 19).
 
-Thirty days after the decision the papers and what is sealed are gone. The name of who lives
-there stays for the household and the staff; that of anybody else goes too.
+Thirty days after the decision the papers are gone, and what is left of the applicant. Who
+lives there is known as a person; what is kept of that is its own to have erased.
 """
 
 from datetime import timedelta
@@ -13,7 +13,7 @@ from tortoise.transactions import in_transaction
 
 from business_api.certification.models import Certification
 from business_api.certification.personal import GONE
-from business_api.certification.states import OPEN, State
+from business_api.certification.states import OPEN
 from business_api.files import attachments
 from foundation.runner import Context
 
@@ -37,4 +37,3 @@ async def _forget(context: Context, ids: list[UUID]) -> None:
     async with in_transaction():
         await attachments.detach([f"certification/{id_}" for id_ in ids])
         await rows.update(forgotten_at=context.clock(), **GONE)
-        await rows.exclude(state=State.APPROVED).update(name="")

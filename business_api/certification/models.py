@@ -27,10 +27,11 @@ class Certification(InCommunity):
     """An account's application to be a resident of a house, and what became of it.
 
     `slot` is `{house}/{account}` while it is open (`states.OPEN`), and null after: one open
-    application for a house. Phone and ID number are sealed with the row's own key (`vault`);
-    they go to the person when it is approved, and with the key when it is over
-    (`certification.forgetting`). The phone is the account's, never typed: it finds the
-    person that staff have registered, and a phone of somebody else would find somebody else.
+    application for a house. Phone and ID number are sealed with the row's own key (`vault`).
+    An approval hands them and the name to the person, who may have them erased there, and
+    leaves nothing here; whatever else it came to, `forgetting` does so later. The phone is the
+    account's, never typed: it finds the person that staff have registered, and a phone of
+    somebody else would find somebody else.
     """
 
     SCOPES: ClassVar[Mapping[ScopeType, str]] = {

@@ -28,7 +28,6 @@ from business_api.deps import Ctx, CurrentActor, client_address, needs
 from business_api.files.errors import NoSuchFile
 from business_api.idempotency import KeyReused, OnceOnly, RequestInFlight
 from business_api.paging import Page, PageQuery
-from business_api.people.consents import Consent
 from business_api.people.errors import BadIdNumber, ConsentNeeded
 from business_api.places.errors import NoSuchHouse
 from business_api.problems import documents
@@ -41,11 +40,13 @@ Owner = Annotated[Actor, needs(Permission.CERTIFICATION_REVOKE)]
 
 
 @router.get("/certifications", operation_id="listMyCertifications")
-async def list_mine(actor: CurrentActor, paged: PageQuery) -> Page[MyCertificationOut]:
+async def list_mine(
+    context: Ctx, actor: CurrentActor, paged: PageQuery
+) -> Page[MyCertificationOut]:
     """One's own applications, the latest first."""
     found = Certification.filter(account_id=actor.account_id)
     rows = await found.order_by("-created_at", "-id").offset(paged.offset).limit(paged.size)
-    return paged.of(await reading.mine(rows), await found.count())
+    return paged.of(await reading.mine(context, rows), await found.count())
 
 
 @router.post(
@@ -73,7 +74,7 @@ async def apply(
         name=body.name,
         id_type=body.id_type,
         id_number=body.id_number,
-        consents=[Consent(one.purpose, one.version) for one in body.consents],
+        consents=[one.consent() for one in body.consents],
         file_ids=body.file_ids,
     )
 

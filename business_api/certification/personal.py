@@ -22,8 +22,9 @@ GONE: Final[Mapping[str, Any]] = {
     "data_key": None,
     "phone_sealed": None,
     "id_number_sealed": None,
+    "name": "",
 }
-"""The columns of one that holds nothing any more."""
+"""The columns of one that says nothing of its applicant any more."""
 
 
 def sealed(context: Context, id_: UUID, data: Personal) -> dict[str, Any]:

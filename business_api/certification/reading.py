@@ -4,9 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from tortoise.expressions import Q, Subquery
+
 from business_api import phones
 from business_api.accounts import accounts
 from business_api.accounts.accounts import AccountRow
+from business_api.actors import Actor
+from business_api.authz.permissions import Permission
 from business_api.certification import owners as house_owners
 from business_api.certification import personal
 from business_api.certification.asking import MOST_CODES
@@ -32,10 +36,10 @@ from foundation.runner import Context
 _ACCOUNT = "account/"
 
 
-async def mine(rows: Sequence[Certification]) -> list[MyCertificationOut]:
-    """For their applicant. Four statements."""
-    called = await _places(rows)
-    return [MyCertificationOut(**_row(row, called)) for row in rows]
+async def mine(context: Context, rows: Sequence[Certification]) -> list[MyCertificationOut]:
+    """For their applicant. Five statements."""
+    called, whose = await _places(rows), await _whose(context, rows)
+    return [MyCertificationOut(**_row(row, called), **whose[row.id]) for row in rows]
 
 
 async def my_detail(context: Context, row: Certification) -> MyCertificationDetailOut:
@@ -45,7 +49,7 @@ async def my_detail(context: Context, row: Certification) -> MyCertificationDeta
     owners = await house_owners.reachable(context, house_id) if askable else []
     return MyCertificationDetailOut(
         **_row(row, await _places([row])),
-        **(await _masked(context, [row]))[row.id],
+        **(await _whose(context, [row]))[row.id],
         owners=[
             OwnerOut(id=one.person_id, name=one.masked_name, phone_ending=one.phone_ending)
             for one in owners
@@ -58,12 +62,12 @@ async def my_detail(context: Context, row: Certification) -> MyCertificationDeta
 
 
 async def requests(context: Context, rows: Sequence[Certification]) -> list[HouseholdRequestOut]:
-    """For owners of the houses. Four statements."""
-    called, masked = await _places(rows), await _masked(context, rows)
+    """For owners of the houses. Five statements."""
+    called, whose = await _places(rows), await _whose(context, rows)
     return [
         HouseholdRequestOut(
             **_row(row, called),
-            phone=masked[row.id]["phone"],
+            **whose[row.id],
             actions=[one for one in allowed(row.state) if one in _OWNERS],
         )
         for row in rows
@@ -71,28 +75,32 @@ async def requests(context: Context, rows: Sequence[Certification]) -> list[Hous
 
 
 async def listed(context: Context, rows: Sequence[Certification]) -> list[CertificationOut]:
-    """For staff. Five statements."""
-    called, masked = await _places(rows), await _masked(context, rows)
+    """For staff. Six statements."""
+    called, whose = await _places(rows), await _whose(context, rows)
     reviewers = await accounts.of_ids({row.reviewed_by for row in rows if row.reviewed_by})
     return [
-        CertificationOut(**_row(row, called), **masked[row.id], **_reviewed(row, reviewers))
+        CertificationOut(**_row(row, called), **whose[row.id], **_reviewed(row, reviewers))
         for row in rows
     ]
 
 
-async def detail(context: Context, row: Certification) -> CertificationDetailOut:
-    """For staff, with what was handed in and the history. Seven statements."""
+async def detail(context: Context, actor: Actor, row: Certification) -> CertificationDetailOut:
+    """For staff, with the history, and for reviewers what was handed in. Eight statements."""
     events = await CertificationEvent.filter(certification_id=row.id).order_by("seq")
     ids = {_account(event.actor) for event in events} | {row.reviewed_by}
     people = await accounts.of_ids({one for one in ids if one is not None})
+
+    def may(permission: Permission | None) -> bool:
+        return permission is not None and actor.may(permission, row.site)
+
     return CertificationDetailOut(
         **_row(row, await _places([row])),
-        **(await _masked(context, [row]))[row.id],
+        **(await _whose(context, [row]))[row.id],
         **_reviewed(row, people),
         person_id=row.person_id,
         occupancy_id=row.occupancy_id,
-        actions=[one for one in allowed(row.state) if one in _STAFF],
-        files=await _files(context, row),
+        actions=[one for one in allowed(row.state) if may(_STAFF.get(one))],
+        files=await _files(context, row) if may(Permission.CERTIFICATION_REVIEW) else [],
         steps=[
             StepOut(
                 at=event.at,
@@ -108,7 +116,11 @@ async def detail(context: Context, row: Certification) -> CertificationDetailOut
 
 _APPLICANTS = frozenset({Action.ASK, Action.CONFIRM, Action.CANCEL})
 _OWNERS = frozenset({Action.REFUSE, Action.REVOKE})
-_STAFF = frozenset({Action.APPROVE, Action.REJECT, Action.REVOKE})
+_STAFF = {
+    Action.APPROVE: Permission.CERTIFICATION_REVIEW,
+    Action.REJECT: Permission.CERTIFICATION_REVIEW,
+    Action.REVOKE: Permission.CERTIFICATION_REVOKE,
+}
 
 
 def _row(row: Certification, called: dict[UUID, str]) -> dict[str, Any]:
@@ -124,12 +136,17 @@ def _row(row: Certification, called: dict[UUID, str]) -> dict[str, Any]:
         "type": row.type,
         "path": row.path,
         "state": row.state,
-        "name": row.name,
         "reason": row.reason,
         "expires_at": row.expires_at,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }
+
+
+def named(search: str) -> Q:
+    """The filter of those whose applicant's name, or since the approval person's, has it."""
+    people = Person.filter(name__icontains=search).values("id")
+    return Q(name__icontains=search) | Q(person_id__in=Subquery(people))
 
 
 def _reviewed(row: Certification, people: Mapping[UUID, AccountRow]) -> dict[str, Any]:
@@ -139,10 +156,10 @@ def _reviewed(row: Certification, people: Mapping[UUID, AccountRow]) -> dict[str
     }
 
 
-async def _masked(context: Context, rows: Sequence[Certification]) -> dict[UUID, dict[str, Any]]:
-    """Phone and ID number, masked: the application's, or since the approval the person's.
+async def _whose(context: Context, rows: Sequence[Certification]) -> dict[UUID, dict[str, Any]]:
+    """Who each is about, phone and ID number masked. One statement.
 
-    One statement.
+    The application's own words, or since the approval what is known of the person.
     """
     ids = [row.person_id for row in rows if row.person_id]
     people = {one.id: one for one in await Person.filter(id__in=ids)} if ids else {}
@@ -157,6 +174,7 @@ async def _masked(context: Context, rows: Sequence[Certification]) -> dict[UUID,
 async def _of_person(context: Context, person: Person) -> dict[str, Any]:
     known = await persons.masked(context, person)
     return {
+        "name": known.name,
         "phone": known.phone or "",
         "id_type": known.id_type,
         "id_number": known.id_number or "",
@@ -166,6 +184,7 @@ async def _of_person(context: Context, person: Person) -> dict[str, Any]:
 def _of_row(context: Context, row: Certification) -> dict[str, Any]:
     data = personal.unsealed(context, row)
     return {
+        "name": row.name,
         "phone": phones.masked(data.phone) if data.phone else "",
         "id_type": row.id_type if data.id_number else None,
         "id_number": id_numbers.masked(data.id_number) if data.id_number else "",

@@ -88,7 +88,7 @@ async def revoke(
     occupancy = await Occupancy.get_or_none(id=row.occupancy_id, ended_at=None)
     if occupancy is not None and occupancy.type is ResidentType.OWNER:
         _no_owner_among_owners(actor, row)
-    async with moving(context, actor, row, Action.REVOKE, reason=reason, forgotten_at=None):
+    async with moving(context, actor, row, Action.REVOKE, reason=reason):
         if occupancy is not None:
             await moves.end(context, actor, occupancy, "revoked")
         await telling.revoked(context, row)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, status
 
 from business_api.actors import Actor
 from business_api.authz.permissions import Permission
-from business_api.certification import comparing, find, reading, revealing, reviewing
+from business_api.certification import comparing, find, personal, reading, reviewing
 from business_api.certification.errors import NoSuchCertification
 from business_api.certification.models import Certification, Path
 from business_api.certification.schemas import (
@@ -15,12 +15,13 @@ from business_api.certification.schemas import (
     CertificationOut,
     ComparisonOut,
     ReasonIn,
-    RevealedOut,
-    RevealIn,
 )
 from business_api.certification.states import IllegalMove, State
 from business_api.deps import Ctx, needs
 from business_api.paging import Page, PageQuery
+from business_api.people import reveals
+from business_api.people.errors import NothingToReveal, TooManyReveals
+from business_api.people.schemas import RevealField, RevealIn, RevealOut
 from business_api.problems import documents
 from business_api.residents.models import ResidentType
 from business_api.schemas import Search
@@ -56,12 +57,13 @@ async def list_certifications(
         "community_id": community_id,
         "building_id": building_id,
         "house_id": house_id,
-        "name__icontains": search or None,
     }
     found = Certification.filter(
         actor.within(Permission.CERTIFICATION_VIEW, Certification.SCOPES),
         **{column: value for column, value in wanted.items() if value is not None},
     )
+    if search:
+        found = found.filter(reading.named(search))
     rows = await found.order_by("-created_at", "-id").offset(paged.offset).limit(paged.size)
     return paged.of(await reading.listed(context, rows), await found.count())
 
@@ -76,13 +78,13 @@ async def get_certification(
 ) -> CertificationDetailOut:
     """One application: masked data, what was handed in, every step, what can be done now."""
     row = await find.certification(actor, Permission.CERTIFICATION_VIEW, certification_id)
-    return await reading.detail(context, row)
+    return await reading.detail(context, actor, row)
 
 
 @router.get(
     "/{certification_id}/comparison",
     operation_id="compareCertification",
-    responses=documents(NoSuchCertification),
+    responses=documents(NoSuchCertification, NothingToReveal),
 )
 async def compare(certification_id: UUID, context: Ctx, actor: Reviewer) -> ComparisonOut:
     """Whether name, phone and ID number are those of an owner in the house file: yes or no."""
@@ -93,14 +95,28 @@ async def compare(certification_id: UUID, context: Ctx, actor: Reviewer) -> Comp
 @router.post(
     "/{certification_id}/reveal",
     operation_id="revealCertification",
-    responses=documents(NoSuchCertification),
+    responses=documents(NoSuchCertification, NothingToReveal, TooManyReveals),
 )
 async def reveal(
     certification_id: UUID, body: RevealIn, context: Ctx, actor: Reviewer
-) -> RevealedOut:
-    """Phone and ID number in clear, to compare with the papers. Kept in the audit."""
+) -> RevealOut:
+    """A field in clear, to compare with the papers. The audit keeps who looked, and why.
+
+    Only until the approval: then the person has it (`revealPerson`).
+    """
     row = await find.certification(actor, Permission.CERTIFICATION_REVIEW, certification_id)
-    return await revealing.reveal(context, actor, row, body.reason)
+    data = personal.unsealed(context, row)
+    clear = data.phone if body.field is RevealField.PHONE else data.id_number
+    shown = await reveals.reveal(
+        context,
+        actor,
+        f"certification/{row.id}",
+        row.site,
+        field=body.field.value,
+        reason=body.reason,
+        clear=clear or None,
+    )
+    return RevealOut(value=shown)
 
 
 @router.post(
@@ -108,7 +124,8 @@ async def reveal(
 )
 async def approve(certification_id: UUID, context: Ctx, actor: Reviewer) -> CertificationDetailOut:
     """Let the applicant live there: house and doors from this moment on."""
-    return await reading.detail(context, await reviewing.approve(context, actor, certification_id))
+    row = await reviewing.approve(context, actor, certification_id)
+    return await reading.detail(context, actor, row)
 
 
 @router.post("/{certification_id}/reject", operation_id="rejectCertification", responses=_DECIDING)
@@ -117,7 +134,7 @@ async def reject(
 ) -> CertificationDetailOut:
     """Reject it. The applicant reads the reason, and has to apply anew."""
     row = await reviewing.reject(context, actor, certification_id, body.reason)
-    return await reading.detail(context, row)
+    return await reading.detail(context, actor, row)
 
 
 @router.post(

@@ -9,8 +9,8 @@ from pydantic import Field, StringConstraints
 from business_api.certification.models import Path
 from business_api.certification.states import Action, State
 from business_api.files.schemas import FileOut
-from business_api.people.consent_texts import Purpose
 from business_api.people.models import IdType
+from business_api.people.schemas import Consents
 from business_api.residents.models import ResidentType
 from business_api.schemas import In, Name, Out
 
@@ -30,13 +30,6 @@ TypedCode = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[
 MOST_FILES = 9
 
 
-class AgreedIn(In):
-    """The text that the applicant has agreed to; an ID number needs that for `id_number`."""
-
-    purpose: Purpose
-    version: Annotated[str, StringConstraints(max_length=20, pattern=_LINE)]
-
-
 class ApplyIn(In):
     """房屋认证: the phone is that of the account. An owner needs an ID number."""
 
@@ -45,7 +38,7 @@ class ApplyIn(In):
     name: Name
     id_type: IdType = IdType.RESIDENT_ID
     id_number: IdNumber = ""
-    consents: Annotated[tuple[AgreedIn, ...], Field(max_length=4)] = ()
+    consents: Consents = Field(default_factory=list)
     file_ids: Annotated[tuple[UUID, ...], Field(max_length=MOST_FILES)] = ()
 
 
@@ -73,12 +66,6 @@ class RefuseIn(In):
     reason: MaybeReason = ""
 
 
-class RevealIn(In):
-    """What the data in clear is needed for; kept in the audit."""
-
-    reason: Reason
-
-
 class OwnerOut(Out):
     """An owner who can be asked, as far as a stranger may know: 张*, 8000."""
 
@@ -88,7 +75,7 @@ class OwnerOut(Out):
 
 
 class MyCertificationOut(Out):
-    """An application of one's own."""
+    """An application of one's own. `name` is empty once that is forgotten."""
 
     id: UUID
     community_id: UUID
@@ -176,13 +163,6 @@ class CertificationDetailOut(CertificationOut):
     actions: list[Action]
     files: list[FileOut]
     steps: list[StepOut]
-
-
-class RevealedOut(Out):
-    """In clear; empty: not given, or forgotten since."""
-
-    phone: str
-    id_number: str
 
 
 class OwnerMatchOut(Out):

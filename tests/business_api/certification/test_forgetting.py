@@ -71,23 +71,17 @@ async def test_what_is_taken_back_is_gone_at_once(api: Api, park: Estate, zhang:
     assert (await StoredFile.get(id=paper.id)).attached_to is None
 
 
-async def test_the_name_of_who_lives_there_stays_until_that_ends(
-    api: Api, park: Estate, zhang: Person
-):
-    mine = await zhang.applied(park.flat, "owner")
+async def test_who_lives_there_is_still_known_by_name(api: Api, park: Estate, zhang: Person):
+    paper = await file_of(api, zhang)
+    mine = await zhang.applied(park.flat, "owner", file_ids=[str(paper.id)])
     admin = Person(api, park.admin, park.headers, "")
     await admin.post(f"/certifications/{mine['id']}/approve")
     api.time.ahead += LATER
     await forget(api)
-    row = await Certification.get(id=mine["id"])
-    assert (row.name, row.forgotten_at is not None) == ("张三", True)
+    assert (await StoredFile.get(id=paper.id)).attached_to is None
     admin.headers = await api.headers("admin")
-    await admin.post(f"/certifications/{mine['id']}/revoke", {"reason": "误批"})
-    await forget(api)
-    assert (await Certification.get(id=mine["id"])).name == "张三"
-    api.time.ahead += LATER
-    await forget(api)
-    assert (await Certification.get(id=mine["id"])).name == ""
+    shown = (await admin.get(f"/certifications/{mine['id']}")).json()
+    assert (shown["name"], shown["phone"], shown["files"]) == ("张三", "138****2222", [])
 
 
 async def _everything() -> list[object]:

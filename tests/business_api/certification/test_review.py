@@ -11,7 +11,7 @@ from business_api.messages.models import Message
 from business_api.people import persons
 from business_api.people.models import Person as Known
 from business_api.people.persons import NewPerson
-from business_api.residents import moves
+from business_api.residents import erasing, moves
 from business_api.residents.models import Occupancy, ResidentType
 from foundation.models import AuditEvent
 from tests.business_api.certification.applicants import AGREED, Person, code, id_number, person
@@ -75,8 +75,27 @@ async def test_what_was_handed_in_goes_to_the_person_and_from_the_application(
     shown = (await reviewer.get(f"/certifications/{mine['id']}")).json()
     assert shown["phone"] == "138****2222"
     assert shown["id_number"].endswith(id_number(1)[-4:])
-    gone = await reviewer.post(f"/certifications/{mine['id']}/reveal", {"reason": "核对"})
+    assert (row.name, shown["name"]) == ("", "张三")
+    assert (await reviewer.get("/certifications", search="张")).json()["total"] == 1
+    body = {"field": "phone", "reason": "核对"}
+    gone = await reviewer.post(f"/certifications/{mine['id']}/reveal", body)
     assert (gone.status_code, gone.json()["type"]) == (404, "/problems/nothing-to-reveal")
+    assert (await reviewer.get(f"/certifications/{mine['id']}/comparison")).status_code == 404
+
+
+async def test_who_was_certified_and_is_erased_is_nobody_here_either(
+    api: Api, park: Estate, zhang: Person, reviewer: Person
+):
+    mine = await zhang.applied(park.flat, "owner")
+    await reviewer.post(f"/certifications/{mine['id']}/approve")
+    home = await Occupancy.get(person__account_id=zhang.account.id).select_related("person")
+    await moves.end(api.context, "platform", home, "gone")
+    actor = await api.app.state.authenticator.actor(park.headers["Authorization"][7:])
+    await erasing.erase(api.context, actor, home.person)
+    shown = await reviewer.get(f"/certifications/{mine['id']}")
+    assert shown.json()["state"] == "ended"
+    for secret in ("张三", "2222", id_number(1)[-4:]):
+        assert secret not in shown.text
 
 
 async def test_reviewers_learn_that_they_have_work(
@@ -226,9 +245,14 @@ async def test_data_in_clear_need_a_reason_and_leave_a_line(
     mine = await zhang.applied(park.flat, "owner")
     path = f"/certifications/{mine['id']}/reveal"
     assert (await reviewer.post(path, {})).status_code == 422
-    answer = await reviewer.post(path, {"reason": "核对身份证照片"})
-    assert answer.json() == {"phone": PHONE, "id_number": id_number(1)}
-    line = await AuditEvent.get(action="certification.reveal")
+    answer = await reviewer.post(path, {"field": "phone", "reason": "核对身份证照片"})
+    assert answer.json() == {"value": PHONE}
+    answer = await reviewer.post(path, {"field": "id_number", "reason": "核对身份证照片"})
+    assert answer.json() == {"value": id_number(1)}
+    about = f"certification/{mine['id']}"
+    lines = await AuditEvent.filter(object=about, action="person.reveal").order_by("seq")
+    assert [line.facts["field"] for line in lines] == ["phone", "id_number"]
+    line = lines[1]
     assert line.actor == f"account/{reviewer.account.id}"
     assert line.facts["reason"] == "核对身份证照片"
     assert line.community_id == park.id
