@@ -88,7 +88,7 @@ def is_public(address: Address) -> bool:
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
-        if any(address in tunnel for tunnel in _TUNNELS):
+        if address.is_site_local or any(address in tunnel for tunnel in _TUNNELS):
             return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 

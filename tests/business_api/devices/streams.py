@@ -66,14 +66,19 @@ class Server:
 
     @asynccontextmanager
     async def live(
-        self, headers: dict[str, str], last: str | None = None, **query: str
+        self,
+        headers: dict[str, str],
+        last: str | None = None,
+        *,
+        path: str = "/v1/live",
+        **query: str,
     ) -> AsyncIterator[Stream]:
         """Open a stream; closed when the block ends."""
         if last is not None:
             headers = headers | {"Last-Event-ID": last}
         async with (
             httpx.AsyncClient(base_url=self.url, timeout=30) as client,
-            client.stream("GET", "/v1/live", headers=headers, params=query) as answer,
+            client.stream("GET", path, headers=headers, params=query) as answer,
         ):
             if answer.status_code != 200:
                 await answer.aread()

@@ -78,3 +78,9 @@ async def posting(context: Context, *ports: Any):
     """A postman at work while the block runs."""
     async with running(Postman(context, ports)):
         yield
+
+
+def change(context: Context, **messages: Any) -> None:
+    """Other settings of the group from now on; before a postman is made."""
+    group = context.settings.messages.model_copy(update=messages)
+    context.settings = context.settings.model_copy(update={"messages": group})
