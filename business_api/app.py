@@ -7,7 +7,13 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from business_api import health_api, openapi, problems
-from business_api.accounts import phone_router, roles_router, second_factor_router, staff_router
+from business_api.accounts import (
+    phone_router,
+    roles_router,
+    second_factor_router,
+    staff_import,
+    staff_router,
+)
 from business_api.accounts import router as accounts
 from business_api.audit import router as audit
 from business_api.authentication import Sessions
@@ -43,6 +49,7 @@ V1: Final[tuple[APIRouter, ...]] = (
     phone_router.router,
     second_factor_router.router,
     staff_router.router,
+    staff_router.imports_router,
     roles_router.router,
     rights.router,
     organisations.router,
@@ -71,7 +78,11 @@ V1: Final[tuple[APIRouter, ...]] = (
 )
 """Everything under `/v1`, in the order of the documentation."""
 
-IMPORTS: Final[tuple[ImportKind, ...]] = (company_import.COMPANIES, house_import.kind())
+IMPORTS: Final[tuple[ImportKind, ...]] = (
+    company_import.COMPANIES,
+    house_import.kind(),
+    *staff_import.kinds(),
+)
 """Everything that can be imported from Excel."""
 
 

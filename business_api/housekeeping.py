@@ -9,8 +9,13 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from business_api import idempotency
-from business_api.accounts import code_limits
-from business_api.accounts.models import LoginFailure, OneTimeCode, SignInSession
+from business_api.accounts import code_limits, first_passwords
+from business_api.accounts.models import (
+    FirstPassword,
+    LoginFailure,
+    OneTimeCode,
+    SignInSession,
+)
 from business_api.dictionary import seeds
 from business_api.files import uploads
 from business_api.idempotency_models import IdempotencyRecord
@@ -58,6 +63,7 @@ async def forget(context: Context) -> int:
         await uploads.forget_unused(context)
         + await _delete(LoginFailure.filter(at__lt=now - window))
         + await _delete(OneTimeCode.filter(sent_at__lt=now - code_limits.KEPT))
+        + await _delete(FirstPassword.filter(created_at__lt=now - first_passwords.KEPT))
         + await _delete(SmsMessage.filter(sent_at__lt=now - local.KEPT))
         + await _delete(IdempotencyRecord.filter(created_at__lt=now - idempotency.KEPT))
         + await _delete(SignInSession.filter(expires_at__lt=now - SESSIONS_KEPT))

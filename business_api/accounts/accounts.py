@@ -11,7 +11,7 @@ from business_api import auditing
 from business_api.accounts import login, management, passwords, roles, scopes, sessions
 from business_api.accounts.errors import NoSuchAccount, WrongPassword
 from business_api.accounts.home import home
-from business_api.accounts.models import Account, RoleGrant
+from business_api.accounts.models import Account, FirstPassword, RoleGrant
 from business_api.actors import Actor
 from business_api.authz.roles import Role
 from device_registry.access import grants
@@ -192,6 +192,7 @@ async def _set_password(
 ) -> None:
     account.password_hash, account.must_change_password = hashed, must_change
     await account.save(update_fields=["password_hash", "must_change_password"])
+    await FirstPassword.filter(account_id=account.id).delete()
     ended = await sessions.end_all(account.id, context.clock(), "password", keep=keep)
     await auditing.note(
         context,

@@ -142,6 +142,21 @@ class RecoveryCode(Model):
         table = "business_recovery_code"
 
 
+class FirstPassword(Model):
+    """A password made up by an import, sealed, until whoever sent the workbook fetches it."""
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    import_id = fields.UUIDField(db_index=True)
+    account: fields.ForeignKeyRelation[Account] = fields.ForeignKeyField(
+        "business.Account", related_name="first_passwords"
+    )
+    sealed = fields.BinaryField()
+    created_at = fields.DatetimeField(db_index=True)
+
+    class Meta:
+        table = "business_first_password"
+
+
 class LoginFailure(Model):
     """A try to sign in that has not succeeded; deleted when it does.
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from business_api.authz.permissions import Permission
 from business_api.authz.scope import ScopeType, Site
@@ -123,6 +124,7 @@ class Batch:
 
     `memory` is kept from chunk to chunk of one dry run: there `check` leaves what an earlier
     chunk would have made, if a later row depends on it. `prepared` is what `prepare` returned.
+    `import_id` is for what a kind keeps about the import beside its rows.
     """
 
     context: Context
@@ -133,6 +135,7 @@ class Batch:
     rows: Sequence[Row]
     memory: dict[str, Any] = field(default_factory=dict)
     prepared: Any = None
+    import_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,7 @@ class _Run:
             self._job.dry_run,
             rows,
             self._memory,
+            import_id=self._job.id,
         )
         if self._kind.prepare is not None and rows:
             batch = replace(batch, prepared=await self._kind.prepare(batch))
