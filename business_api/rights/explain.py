@@ -89,6 +89,17 @@ async def of_account(
     return await _told(account_id, permission, decision, by, account=account)
 
 
+async def of_any(
+    account_id: UUID, permission: Permission, site: Site, now: datetime
+) -> Explanation:
+    """Anybody's case, for who may know everything: a command line. Four statements at most."""
+    account = await Account.get(id=account_id)
+    held = await RoleGrant.filter(account_id=account_id)
+    grants = [row.grant for row in held] + await standing.grants_of(account_id)
+    decision = decide.decide(grants, permission, site, now)
+    return await _told(account_id, permission, decision, decision.by, account=account)
+
+
 async def _told(
     account_id: UUID,
     permission: Permission,

@@ -8,7 +8,7 @@ from tortoise.queryset import QuerySet
 from business_api.authz.roles import SCOPE, Role
 from business_api.authz.scope import ScopeType, Site
 from business_api.organisations.models import Community, Operator, PropertyCompany
-from business_api.places.models import Building
+from business_api.places.models import Building, House
 from foundation.errors import DomainError, Kind
 
 
@@ -42,12 +42,27 @@ async def found_site(role: Role, typed: str) -> Site:
     return found[0]
 
 
+async def any_site(typed: str) -> Site:
+    """The place called `typed`, at any level; a house by its id only.
+
+    Raises:
+        NoSuchPlace: none is called so, or several are: give the id.
+    """
+    if not typed:
+        return Site()
+    found = [site for level in ScopeType for site in await _at(level, typed)]
+    if len(found) != 1:
+        raise NoSuchPlace(f"{len(found)} called {typed}" if found else typed)
+    return found[0]
+
+
 async def _at(level: ScopeType, typed: str) -> list[Site]:
     called = _called(typed)
     queries: dict[ScopeType, QuerySet[Any]] = {
         ScopeType.OPERATOR: Operator.filter(**called),
         ScopeType.COMPANY: PropertyCompany.filter(**called),
         ScopeType.COMMUNITY: Community.filter(**called),
+        ScopeType.HOUSE: House.filter(**_called(typed, by_name=False)),
     }
     if level is ScopeType.BUILDING:
         return await _buildings(typed)

@@ -14,8 +14,10 @@ import typer
 from rich.table import Table
 
 from business_api.accounts import accounts, listing, passwords, roles, scopes, staff
-from business_api.accounts.cli_places import found_site
+from business_api.authz.permissions import Permission
 from business_api.authz.roles import Role
+from business_api.rights import explain
+from business_api.user_places import any_site, found_site
 from foundation.commands import actor, awaited, opened, print_page
 
 app = typer.Typer(help="People who sign in.", no_args_is_help=True)
@@ -148,6 +150,27 @@ async def revoke(username: Username, *, role: AsRole, at: At = "") -> None:
         held = await roles.held(account.id, role, await found_site(role, at))
         await roles.take(context, actor(), held.id)
     print(f"{account.username}: no longer {role.value}")
+
+
+@app.command("explain")
+@awaited
+async def explain_permission(
+    username: Username,
+    permission: Annotated[Permission, typer.Argument(metavar="PERMISSION")],
+    *,
+    at: Annotated[
+        str, typer.Option("--at", help="Name or id of a place, house included; else the platform.")
+    ] = "",
+) -> None:
+    """Say whether an account may do something at a place, and why."""
+    async with opened() as context:
+        account = await accounts.find(username)
+        site = await any_site(at)
+        told = await explain.of_any(account.id, permission, site, context.clock())
+    verdict = "may" if told.allowed else "may not"
+    why = "disabled" if told.disabled else told.why.value
+    by = f", {told.by.role.value} {told.by.scope_name}".rstrip() if told.by else ""
+    print(f"{account.username} {verdict} {permission.value}: {why}{by}")
 
 
 @app.command("forget-second-factor")
