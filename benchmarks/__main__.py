@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks import document, scenarios, sustained
+from benchmarks import document, imports, scenarios, sustained
 from benchmarks.process import Died
 from benchmarks.report import OURS, Row, compared, machine, show, write
 from benchmarks.targets import NAMES
@@ -20,7 +20,11 @@ SCENARIOS: dict[str, Callable[[str, bool], Awaitable[list[Row]]]] = {
     "connecting": scenarios.connecting,
     "heartbeats": sustained.heartbeats,
     "events": sustained.events,
+    "import_houses": imports.houses,
 }
+
+ALONE = frozenset({"import_houses"})
+"""Scenarios in which the broker has no part: there is nothing to compare."""
 
 
 def main() -> None:
@@ -54,7 +58,7 @@ async def _measured(only: Sequence[str], targets: Sequence[str], quick: bool) ->
     rows: list[Row] = []
     for scenario in only:
         ours: list[Row] = []
-        for name in targets:
+        for name in targets if scenario not in ALONE else [OURS]:
             began = time.perf_counter()
             print(f"{scenario} on {name} ...", end=" ", flush=True)
             try:

@@ -20,6 +20,7 @@ from business_api.imports.kinds import Batch, Column, Finding, ImportKind, Impor
 from business_api.imports.models import UNFINISHED, ImportFault, ImportJob, ImportState
 from business_api.imports.reading import Sheet, Unreadable
 from business_api.imports.uploads import note_end
+from foundation import fence
 from foundation.runner import Context
 
 log = structlog.get_logger()
@@ -39,6 +40,11 @@ class Overtaken(Exception):
 
 async def run(context: Context, import_id: UUID) -> None:
     """Do an import, or what is left of it. Safe to be run again, at any point."""
+    with fence.none():  # what is put up below ends here
+        await _run(context, import_id)
+
+
+async def _run(context: Context, import_id: UUID) -> None:
     job = await ImportJob.get_or_none(id=import_id)
     if job is None or job.state not in UNFINISHED:
         return
@@ -52,6 +58,8 @@ async def run(context: Context, import_id: UUID) -> None:
     if job.attempts >= MOST_ATTEMPTS:
         await _end(context, job, ImportState.FAILED, Unreadable("broken-off"))
         return
+    if place := job.community_id or job.company_id or job.operator_id:
+        fence.put_up([place])  # whatever a kind does, it does there
     if job.dry_run:
         await _from_the_beginning(job)
     kind = context.need(Imports).kind(job.kind)
