@@ -186,7 +186,7 @@ class Sms(Group):
     endpoint: str = Field("https://dysmsapi.aliyuncs.com", description="of aliyun")
     access_key_id: SecretStr | None = Field(None, description="of aliyun")
     access_key_secret: SecretStr | None = Field(None, description="of aliyun")
-    sign_name: str = Field("", description="短信签名, as approved by the provider")
+    sign_name: str | None = Field(None, description="短信签名, as approved by the provider")
     templates: dict[str, str] = Field(
         {}, description='the provider\'s codes: {"code_register": "SMS_1", "code_register.en": …}'
     )
@@ -203,7 +203,7 @@ class Sms(Group):
     def _know_the_provider(self) -> Self:
         if self.provider == "local":
             return self
-        if self.access_key_id is None or self.access_key_secret is None or not self.sign_name:
+        if not (self.access_key_id and self.access_key_secret and self.sign_name):
             raise ValueError("aliyun needs access_key_id, access_key_secret and sign_name")
         url = urlsplit(self.endpoint)
         if url.scheme != "https" and url.hostname not in ("127.0.0.1", "localhost"):

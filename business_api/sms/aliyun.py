@@ -70,7 +70,7 @@ class AliyunSender:
                 version="2017-05-25",
                 params={
                     "PhoneNumbers": _number(phone_e164),
-                    "SignName": self._settings.sign_name,
+                    "SignName": self._settings.sign_name or "",
                     "TemplateCode": self._code(template, language),
                     "TemplateParam": json.dumps(dict(params), ensure_ascii=False),
                 },
