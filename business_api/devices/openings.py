@@ -49,7 +49,7 @@ async def visible(actor: Actor, permission: Permission, wanted: Wanted) -> Recor
     live there.
     """
     return RecordFilter(
-        communities=await reached(actor, permission),
+        communities=await reached(actor, permission, wanted.community_id),
         houses=await homes(actor, permission),
         since=wanted.period.since,
         until=wanted.period.until,

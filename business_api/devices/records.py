@@ -8,20 +8,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import StreamingResponse
 
+from business_api import auditing
 from business_api.actors import Actor
 from business_api.authz.permissions import Permission
-from business_api.deps import needs
+from business_api.deps import Ctx, needs
 from business_api.devices.export import csv_lines
 from business_api.devices.openings import Wanted, named, visible
 from business_api.devices.periods import PeriodQuery
 from business_api.devices.schemas import OpeningOut
 from business_api.language import language_of
+from business_api.organisations.sites import above
 from business_api.paging import MOST, Cursor
 from business_api.problems import documents
 from business_api.schemas import Search
 from device_registry.journal import queries
-from device_registry.journal.queries import BadCursor, BadPeriod, Method, Outcome
+from device_registry.journal.queries import BadCursor, BadPeriod, Method, Outcome, RecordFilter
 from foundation.errors import DomainError, Kind
+from foundation.runner import Context
 
 router = APIRouter(tags=["openings"])
 
@@ -101,12 +104,18 @@ async def list_openings(
 )
 async def export_openings(
     request: Request,
+    context: Ctx,
     actor: Annotated[Actor, needs(Permission.OPENING_EXPORT)],
+    *,
     wanted: WantedQuery,
     zone: Annotated[ZoneInfo, Depends(_time_zone)],
 ) -> StreamingResponse:
-    """The same as a CSV file that Excel opens: UTF-8 with a byte order mark."""
+    """The same as a CSV file that Excel opens: UTF-8 with a byte order mark.
+
+    Whoever takes such a file along is named in the audit.
+    """
     allowed = await visible(actor, Permission.OPENING_EXPORT, wanted)
+    await _note(context, actor, allowed)
     lines = csv_lines(allowed, zone, language_of(request))
     first = wanted.period.since.astimezone(zone)
     last = (wanted.period.until - timedelta(microseconds=1)).astimezone(zone)
@@ -117,4 +126,18 @@ async def export_openings(
             "Content-Disposition": "attachment; "
             f'filename="openings-{first:%Y%m%d}-{last:%Y%m%d}.csv"'
         },
+    )
+
+
+async def _note(context: Context, actor: Actor, allowed: RecordFilter) -> None:
+    await auditing.note(
+        context,
+        actor,
+        "opening.export",
+        f"account/{actor.account_id}",
+        await above(allowed.communities or ()),
+        since=allowed.since.isoformat(),
+        until=allowed.until.isoformat(),
+        station=str(allowed.device_id) if allowed.device_id else None,
+        house=str(allowed.house_id) if allowed.house_id else None,
     )

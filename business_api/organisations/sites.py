@@ -6,6 +6,7 @@ found once stays true.
 """
 
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
@@ -66,3 +67,14 @@ async def reached(
         return direct
     inside = Community.filter(actor.within(permission, Community.SCOPES))
     return frozenset(await inside.values_list("id", flat=True))  # type: ignore[arg-type]
+
+
+async def above(communities: Collection[UUID]) -> Site:
+    """The smallest part of the tree that holds all of these communities. One statement."""
+    rows = await Community.filter(id__in=list(communities)).values_list(
+        "operator_id", "company_id", "id"
+    )
+    levels = [
+        ids.pop() if len(ids := set(level)) == 1 else None for level in zip(*rows, strict=True)
+    ]
+    return Site(*levels)

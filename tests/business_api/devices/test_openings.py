@@ -12,6 +12,7 @@ from business_api.residents.models import ResidentType
 from device_registry.devices.models import OpenCommand
 from device_registry.devices.states import CommandState
 from foundation.ids import new_ulid
+from foundation.models import AuditEvent
 from foundation.wire.command import Code
 from tests.business_api.conftest import Estate
 from tests.business_api.devices.conftest import Doors
@@ -181,6 +182,15 @@ async def test_a_company_sees_all_its_communities_or_one(
         assert [row["station_name"] for row in rows] == expected
     exported = await doors.get("/openings/export.csv", boss)
     assert len(exported.text.splitlines()) == 3
+    one = await doors.get("/openings/export.csv", boss, community_id=str(sibling.id))
+    assert len(one.text.splitlines()) == 2
+    lines = await AuditEvent.filter(action="opening.export").order_by("seq")
+    company = doors.estate.company
+    assert {line.actor for line in lines} == {line.object for line in lines}
+    assert [(line.operator_id, line.company_id, line.community_id) for line in lines] == [
+        (company.operator_id, company.id, None),
+        (company.operator_id, company.id, sibling.id),
+    ]
     # The operator watches stations, not people.
     assert (await doors.get("/openings", doors.operator)).status_code == 403
     assert (await doors.get("/openings/export.csv", doors.operator)).status_code == 403
