@@ -32,7 +32,7 @@ class NotFound(DomainError):
 class Duty(StrEnum):
     """What somebody has to do before anything else."""
 
-    CHANGE_PASSWORD = "change_password"  # the present one was given by somebody else
+    CHANGE_PASSWORD = "change_password"  # noqa: S105  (the present one is somebody else's)
     SET_UP_SECOND_FACTOR = "set_up_second_factor"
 
 

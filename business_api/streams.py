@@ -21,7 +21,7 @@ from business_api.accounts import sessions
 from business_api.accounts.tokens import Tokens
 from business_api.actors import Actor
 from business_api.deps import NotSignedIn
-from foundation import db
+from foundation import db, fence
 from foundation.errors import DomainError, Kind
 from foundation.runner import Context
 from foundation.wake import first_of
@@ -166,7 +166,9 @@ class Streams(ABC, Generic[S]):
                 watcher.fail(error)
 
     async def _run(self, abandoned: asyncio.Event) -> None:
-        structlog.contextvars.clear_contextvars()  # this task outlives the request it began in
+        # This task outlives the request it began in, and works for everybody's.
+        structlog.contextvars.clear_contextvars()
+        fence.take_down()
         wake, rounds = self._context.wake, 0
         with (
             wake.listen(*self.topics, sessions.TOPIC) as kick,

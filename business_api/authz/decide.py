@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from tortoise.expressions import Q
@@ -87,9 +88,8 @@ def within(where: Reach, columns: Mapping[ScopeType, str]) -> Q:
     """
     if where.everywhere:
         return Q()
-    filters = [
-        Q(**{f"{columns[level]}__in": list(ids)})
-        for level, ids in where.ids.items()
-        if level in columns
+    inside: list[dict[str, Any]] = [
+        {f"{columns[level]}__in": list(ids)} for level, ids in where.ids.items() if level in columns
     ]
+    filters = [Q(**one) for one in inside]
     return Q(*filters, join_type=Q.OR) if filters else Q(id__in=[])
