@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -97,11 +98,11 @@ class OpenApps(Streams[Open]):
 
 def told_of(messages: list[Message]) -> list[Told]:
     """Events of one account, for messages in the order of their rounds."""
-    following = [*messages[1:], None]
+    shown_ = [message for message in messages if message.kind in TEMPLATES]
     return [
         Told(one, None if next_ is not None and next_.round == one.round else one.round)
-        for one, next_ in zip(messages, following, strict=True)
-        if one.kind in TEMPLATES
+        for one, next_ in pairwise([*shown_, None])
+        if one is not None
     ]
 
 

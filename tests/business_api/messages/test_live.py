@@ -117,6 +117,7 @@ def test_only_the_last_of_a_round_has_its_id():
         for number, round_ in enumerate((1, 1, 2, 3, 3))
     ]
     assert [told.id for told in told_of(rows)] == [None, 1, 2, None, 3]
+    assert told_of([]) == []
 
 
 async def test_signing_out_ends_the_stream_and_so_many_are_allowed(

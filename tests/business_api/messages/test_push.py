@@ -220,7 +220,7 @@ GOOD = Browser("https://push.example.org/x").json
     [
         ({"endpoint": "http://push.example.org/x"}, "bad-endpoint"),
         ({"endpoint": "https://localhost/x"}, "bad-endpoint"),
-        ({"endpoint": "https://push.example.org/\ud800"}, "bad-endpoint"),
+        ({"endpoint": "https://push.example.org/\ud800"}, "invalid-request"),
         ({"endpoint": "https://push.example.org/" + "é" * 900}, "bad-endpoint"),
         ({"keys": {"p256dh": "x", "auth": b64(bytes(16))}}, "bad-subscription"),
         ({"keys": {"p256dh": b64(b"\4" + bytes(64)), "auth": b64(bytes(16))}}, "bad-subscription"),
