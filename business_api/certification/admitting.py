@@ -3,11 +3,11 @@
 from typing import Any
 
 from business_api.accounts import one_time_codes, sessions
-from business_api.accounts.models import OneTimeCode
+from business_api.accounts.models import Account, OneTimeCode
 from business_api.actors import Actor
-from business_api.certification import ending, personal, telling
+from business_api.certification import ending, expiry, personal, telling
 from business_api.certification.models import Certification
-from business_api.certification.moving import moving
+from business_api.certification.moving import moved_on, moving
 from business_api.certification.states import Action
 from business_api.messages import tell
 from business_api.people import consents, persons
@@ -43,9 +43,12 @@ async def admit(
         changes: other columns to set.
 
     Raises:
-        IllegalMove: somebody else decided first.
+        IllegalMove: somebody else decided first, or the applicant has deleted its account.
         CodeExpired: the code was used meanwhile.
     """
+    if not await Account.filter(id=row.account_id, deleted_at=None).exists():
+        await expiry.abandon(context)
+        await moved_on(row, action)
     house = await House.get(id=row.house_id).select_related("building", "unit")  # type: ignore[attr-defined]
     new = _person(context, row)
     async with moving(context, actor, row, action, expires_at=None, **changes):

@@ -28,8 +28,9 @@ async def end(context: Context, actor: Actor | str, ended: Sequence[Occupancy]) 
 async def supersede(context: Context, actor: Actor | str, row: Certification) -> None:
     """End what the applicant was certified as before. Joins the caller's transaction."""
     house_id = row.house_id  # type: ignore[attr-defined]
-    before = Q(house_id=house_id, account_id=row.account_id) & ~Q(id=row.id)
-    await _end(context, actor, before)
+    # The same person may have had another account.
+    same = Q(house_id=house_id, account_id=row.account_id) | Q(occupancy_id=row.occupancy_id)
+    await _end(context, actor, same & ~Q(id=row.id))
 
 
 async def _end(context: Context, actor: Actor | str, which: Q) -> None:

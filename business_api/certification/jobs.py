@@ -22,6 +22,8 @@ def handlers(context: Context) -> Mapping[str, Handler]:
     async def expire(_: dict[str, Any]) -> None:
         if ended := await expiry.expire(context, Q()):
             log.info("certification.waiting.expired", count=ended)
+        if left := await expiry.abandon(context):
+            log.info("certification.left.cancelled", count=left)
 
     async def forget(_: dict[str, Any]) -> None:
         if forgotten := await forgetting.forget(context):

@@ -59,7 +59,7 @@ async def moving(
         await doors.lock(row.account_id)  # what follows may change its rights
         was = Certification.filter(id=row.id, state=before, version=row.version)
         if not await was.update(**changes):
-            await _too_late(row, action)
+            await moved_on(row, action)
         row.update_from_dict(changes)
         await record(context, actor, row, action, reason)
         yield
@@ -112,8 +112,12 @@ def count(row: Certification) -> None:
     CERTIFICATIONS.labels(row.path.value, row.state.value).inc()
 
 
-async def _too_late(row: Certification, action: Action) -> NoReturn:
-    """Say how the application stands now that somebody else was first."""
+async def moved_on(row: Certification, action: Action) -> NoReturn:
+    """Say how an application stands that was read before somebody else changed it.
+
+    Raises:
+        IllegalMove: always.
+    """
     now = await Certification.get(id=row.id)
     raise IllegalMove(
         f"{action}: it is {now.state} by now",

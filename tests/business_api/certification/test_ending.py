@@ -7,8 +7,10 @@ import pytest
 
 from business_api.authz.permissions import Permission
 from business_api.authz.roles import Role
+from business_api.certification import jobs
 from business_api.certification.models import Certification
 from business_api.messages.models import Message
+from business_api.people.models import Person as Known
 from business_api.residents import moves
 from business_api.residents.models import Occupancy, ResidentType
 from tests.business_api.certification.applicants import Person, code, owner, person
@@ -148,6 +150,45 @@ async def test_a_member_who_becomes_the_owner_is_certified_once(
     answer = await wang.post(f"/certifications/{member}/revoke", {"reason": "走"})
     assert answer.status_code == 409
     assert await zhang.may_open(park.flat)
+
+
+async def test_the_same_person_with_a_new_account_is_certified_once(
+    api: Api, park: Estate, wang: Person, zhang: Person
+):
+    before = await let_in(api, park, zhang)
+    # As `own_account.delete` leaves it: the person stays, without an account.
+    await Known.filter(account_id=zhang.account.id).update(account_id=None)
+    zhang.account.phone_index, zhang.account.deleted_at = None, api.time()
+    await zhang.account.save()
+    api.time.ahead += timedelta(minutes=2)
+    back = await person(api, "zhang2", zhang.phone)
+    after = await let_in(api, park, back)
+    assert (await state(before), await state(after)) == ("ended", "approved")
+    assert await Occupancy.filter(house=park.flat, type="tenant").count() == 1
+
+
+async def test_the_application_of_a_deleted_account_comes_to_nothing(
+    api: Api, park: Estate, zhang: Person
+):
+    mine = await zhang.applied(park.flat, "owner")
+    zhang.account.deleted_at = api.time()
+    await zhang.account.save()
+    path = f"/v1/certifications/{mine['id']}/approve"
+    answer = await api.client.post(path, headers=park.headers)
+    assert (answer.status_code, answer.json()["state"]) == (409, "cancelled")
+    row = await Certification.get(id=mine["id"])
+    assert (row.name, row.data_key, row.slot) == ("", None, None)
+    assert not await Occupancy.exists()
+
+
+async def test_the_clock_takes_back_what_a_deleted_account_left(
+    api: Api, park: Estate, zhang: Person
+):
+    mine = await zhang.applied(park.flat, "owner")
+    zhang.account.deleted_at = api.time()
+    await zhang.account.save()
+    await jobs.handlers(api.context)[jobs.EXPIRE]({})
+    assert await state(mine["id"]) == "cancelled"
 
 
 async def test_a_certified_tenant_keeps_the_end_that_staff_had_set(

@@ -7,6 +7,7 @@ import pytest
 
 from business_api.authz.roles import Role
 from business_api.certification.models import Certification, CertificationEvent
+from business_api.certification.moving import CERTIFICATIONS
 from business_api.messages.models import Message
 from business_api.people import persons
 from business_api.people.models import Person as Known
@@ -16,6 +17,7 @@ from business_api.residents.models import Occupancy, ResidentType
 from foundation.models import AuditEvent
 from tests.business_api.certification.applicants import AGREED, Person, code, id_number, person
 from tests.business_api.conftest import Api, Estate
+from tests.support.statements import statements
 from tests.support.until import until
 
 PHONE = "+8613811112222"
@@ -257,6 +259,40 @@ async def test_data_in_clear_need_a_reason_and_leave_a_line(
     assert line.facts["reason"] == "核对身份证照片"
     assert line.community_id == park.id
     assert id_number(1) not in str(line.facts)
+
+
+async def test_a_page_costs_the_same_whatever_is_on_it(
+    api: Api, park: Estate, zhang: Person, reviewer: Person
+):
+    li = await person(api, "li", "+8613811113333")
+    first = await zhang.applied(park.flat, "owner")
+    await reviewer.post(f"/certifications/{first['id']}/approve")
+
+    async def cost() -> int:
+        await reviewer.get("/certifications")  # signed in and remembered
+        with statements() as sql:
+            assert (await reviewer.get("/certifications")).status_code == 200
+        return len(sql)
+
+    one = await cost()
+    await li.applied(park.flat, "owner")
+    await li.applied(park.home, "owner")
+    await zhang.applied(park.home, "owner")
+    assert await cost() <= one
+
+
+async def test_what_becomes_of_applications_is_counted(
+    api: Api, park: Estate, zhang: Person, reviewer: Person
+):
+    def counted(outcome: str) -> float:
+        return CERTIFICATIONS.labels("review", outcome)._value.get()
+
+    before = {state: counted(state) for state in ("pending_review", "rejected", "approved")}
+    mine = await zhang.applied(park.flat, "owner")
+    await reviewer.post(f"/certifications/{mine['id']}/reject", {"reason": "不符"})
+    await reviewer.post(f"/certifications/{mine['id']}/approve")
+    after = {state: counted(state) - was for state, was in before.items()}
+    assert after == {"pending_review": 1, "rejected": 1, "approved": 0}
 
 
 async def test_the_list_is_filtered_and_searched(
