@@ -60,7 +60,7 @@ async def _end(context: Context, chunk: Sequence[Occupancy], now: datetime) -> i
     ids = [home.id for home in chunk]
     async with in_transaction():
         await doors.lock(*(home.person.account_id for home in chunk))
-        await Occupancy.filter(id__in=ids).order_by("id").select_for_update().values_list("id")
+        await Occupancy.filter(id__in=ids).order_by("id").select_for_update()
         homes = await _over(now).filter(id__in=ids).select_related("person", "house")
         for home in homes:
             home.ended_at, home.end_reason, home.slot = home.valid_to, REASON, None

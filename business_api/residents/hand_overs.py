@@ -101,7 +101,7 @@ async def _lock(house: House, now: datetime, keep_owners: bool) -> None:
     there = await _there(house, now, keep_owners)
     await doors.lock(*(home.person.account_id for home in there))
     ids = [home.id for home in there]
-    await Occupancy.filter(id__in=ids).order_by("id").select_for_update().values_list("id")
+    await Occupancy.filter(id__in=ids).order_by("id").select_for_update()
 
 
 async def _there(house: House, now: datetime, keep_owners: bool) -> list[Occupancy]:

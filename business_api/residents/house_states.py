@@ -25,8 +25,8 @@ EMPTIED: Final[Mapping[HouseState, HouseState]] = {
 
 async def lock(*house_ids: UUID) -> None:
     """Be the only one who moves somebody in or out there, until the transaction ends."""
-    which = House.filter(id__in=house_ids).order_by("id")
-    await which.select_for_update().values_list("id")
+    # Whole rows: Tortoise forgets the lock when only some columns are asked for.
+    await House.filter(id__in=house_ids).order_by("id").select_for_update(no_key=True)
 
 
 async def follow(context: Context, *house_ids: UUID) -> None:
