@@ -66,10 +66,10 @@ class BadScope(DomainError):
     title_zh = "该角色不适用于此范围"
 
 
-class BadPeriod(DomainError):
+class BadTerm(DomainError):
     """The role would end before it begins, or has ended already."""
 
-    kind, code, title = Kind.INVALID, "bad-period", "The period ends before it begins"
+    kind, code, title = Kind.INVALID, "bad-term", "The role would end before it begins"
     title_zh = "有效期不正确"
 
 

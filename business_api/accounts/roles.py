@@ -11,7 +11,7 @@ from tortoise.transactions import in_transaction
 from business_api import auditing
 from business_api.accounts import management, sessions
 from business_api.accounts.errors import (
-    BadPeriod,
+    BadTerm,
     BadScope,
     LastSuperAdmin,
     MayNotGive,
@@ -63,7 +63,7 @@ async def give(
         NoSuchAccount: there is none, or none the actor may know of.
         MayNotGive, NotYourself: it is not the actor's to give, or not to itself.
         BadScope: the role cannot be held there.
-        BadPeriod: the period is empty.
+        BadTerm: the period is empty.
         LastSuperAdmin: nobody would be one for good.
     """
     check(actor, role, site, valid_from=valid_from, valid_to=valid_to, now=context.clock())
@@ -133,14 +133,14 @@ def check(
     """Whether the actor may give the role there, for that long.
 
     Raises:
-        MayNotGive, BadScope, BadPeriod: see `give`.
+        MayNotGive, BadScope, BadTerm: see `give`.
     """
     if isinstance(actor, Actor) and not decide.may_give(actor.grants, role, site, actor.now):
         raise MayNotGive(role.value)
     if role in LIVED or level_of(site) not in SCOPE[role]:
         raise BadScope(f"{role.value} at {level_of(site).value}")
     if valid_to is not None and valid_to <= max(valid_from or now, now):
-        raise BadPeriod
+        raise BadTerm
 
 
 def level_of(site: Site) -> ScopeType:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response, status
 
 from business_api.accounts import listing, roles, scopes
 from business_api.accounts.errors import (
-    BadPeriod,
+    BadTerm,
     BadScope,
     MayNotGive,
     NoSuchAccount,
@@ -51,7 +51,7 @@ async def list_grants(
     status_code=status.HTTP_201_CREATED,
     response_model=GrantOut,
     responses=documents(
-        *(NoSuchAccount, NotYourself, MayNotGive, BadScope, BadPeriod, OnePlace),
+        *(NoSuchAccount, NotYourself, MayNotGive, BadScope, BadTerm, OnePlace),
         *(NoSuchOperator, NoSuchCompany, NoSuchCommunity, NoSuchBuilding),
     ),
 )

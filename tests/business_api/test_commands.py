@@ -33,32 +33,40 @@ def user(
     )
 
 
-def test_users(env: Mapping[str, str]) -> None:
-    secret = "a long enough password"
-    nowhere = user("create", "boss", "--password-stdin", env=env, password=secret)
-    assert nowhere.returncode == 2
-    assert "no such community" in nowhere.stderr
-    assert len(nowhere.stderr.splitlines()) == 1
+SECRET = "a long enough sentence"
 
-    new = ("--community", "柏树园", "--new-community", "--password-stdin")
-    assert user("create", "boss", *new, env=env, password="short").returncode == 2
-    # Nothing is left of it, the community neither.
-    assert "no such community" in user("create", "b2", "--password-stdin", env=env).stderr
-    made = user("create", "Boss", *new, env=env, password=secret)
+
+def test_the_first_super_admin_and_what_follows(env: Mapping[str, str]) -> None:
+    """Few commands, for each is a process; the functions behind them have tests of their own."""
+    made = user("create", "Root", "--password-stdin", env=env, password=SECRET)
     assert made.returncode == 0, made.stderr
-    assert "community_admin boss of 柏树园" in made.stdout
-    again = user("create", "boss", "--password-stdin", env=env, password=secret)
+    assert made.stdout.startswith("super_admin root: ")
+    again = user("create", "root", "--password-stdin", env=env, password=SECRET)
     assert (again.returncode, again.stderr.strip()) == (2, "linli: The username is taken")
+    nowhere = user("create", "boss", "--role", "property_admin", "--generate", env=env)
+    assert nowhere.returncode == 2
+    assert "--at" in nowhere.stderr
+    assert len(nowhere.stderr.splitlines()) == 1
+    second = user("create", "second", "--generate", env=env)
+    assert "to be changed at the first sign-in: " in second.stdout
+    assert user("revoke", "root", "--role", "super_admin", env=env).returncode == 0
+    told = user("explain", "root", "operator.manage", env=env)
+    assert told.stdout.strip() == "root may not operator.manage: expired, super_admin"
+    listed = user("list", env=env).stdout
+    assert "共 2 条" in listed
+    assert listed.count("super_admin") == 1
+    assert SECRET not in made.stdout + made.stderr + listed
+
+
+def test_users(env: Mapping[str, str]) -> None:
+    assert user("create", "boss", "--password-stdin", env=env, password=SECRET).returncode == 0
     weak = user("password", "boss", "--password-stdin", env=env, password="short")
     assert weak.returncode == 2
-    assert user("password", "boss", "--password-stdin", env=env, password=secret).returncode == 0
-    assert user("disable", "boss", env=env).returncode == 0
-    listed = user("list", env=env).stdout
-    assert "共 1 条" in listed
-    assert "20" in listed.rsplit("│", 2)[1]
-    assert user("enable", "boss", env=env).returncode == 0
+    made_up = user("password", "boss", "--generate", env=env).stdout
+    assert len(made_up.strip().rsplit(" ", 1)[1]) >= 16
+    assert "last super admin" in user("disable", "boss", env=env).stderr
+    assert "no second factor" in user("forget-second-factor", "boss", env=env).stderr
     assert user("disable", "nobody", env=env).returncode == 2
-    assert secret not in made.stdout + made.stderr + listed
 
 
 def test_demo(env: Mapping[str, str]) -> None:

@@ -8,10 +8,12 @@ import pytest
 from pydantic import BaseModel
 
 from business_api import housekeeping
-from business_api.actors import AccountKind, Actor
+from business_api.actors import Actor
 from business_api.idempotency import Once, RequestInFlight
 from business_api.idempotency_models import IdempotencyRecord
 from business_api.places.models import Building
+from business_api.tenancy import place
+from foundation.clock import utc_now
 from foundation.ids import new_id
 from tests.business_api.conftest import Api, Estate
 
@@ -21,7 +23,7 @@ async def create(
 ) -> Any:
     given = {"Idempotency-Key": key} if key is not None else {}
     return await api.client.post(
-        "/v1/buildings",
+        f"/v1/communities/{park.id}/buildings",
         json={"code": code, "name": "九", "has_units": False},
         headers=park.headers | given | headers,
     )
@@ -53,7 +55,7 @@ async def test_the_key_is_the_callers_own(api: Api, park: Estate, elsewhere: Est
 
 async def test_another_address_is_another_request(api: Api, park: Estate) -> None:
     headers = park.headers | {"Idempotency-Key": "k1"}
-    second = await Building.create(community=park.community, code="08", name="八", has_units=True)
+    second = await Building.create(code="08", name="八", has_units=True, **place(park.site))
     for building, status in ((park.tower, 201), (second, 422)):
         path = f"/v1/buildings/{building.id}/units"
         answer = await api.client.post(path, json={"code": "7"}, headers=headers)
@@ -67,7 +69,7 @@ async def test_without_a_key_it_happens_again(api: Api, park: Estate) -> None:
 
 
 async def test_a_failed_act_gives_its_key_back(api: Api, park: Estate) -> None:
-    await Building.create(community=park.community, code="09", name="九")
+    await Building.create(code="09", name="九", **place(park.site))
     assert (await create(api, park)).status_code == 409
     await Building.filter(code="09").delete()
     assert (await create(api, park)).status_code == 201
@@ -103,7 +105,7 @@ def once(api: Api, actor: Actor, key: str = "k") -> Once:
 
 @pytest.fixture
 def actor(park: Estate) -> Actor:
-    return Actor(park.admin.id, AccountKind.COMMUNITY_ADMIN, park.id, new_id(), "Admin")
+    return Actor(park.admin.id, new_id(), "Admin", utc_now())
 
 
 async def test_a_claim_whose_process_died_is_taken_over(api: Api, actor: Actor) -> None:
@@ -133,12 +135,24 @@ async def test_a_claim_whose_process_died_is_taken_over(api: Api, actor: Actor) 
 async def test_the_late_holder_rolls_back(api: Api, actor: Actor, park: Estate) -> None:
     async def late() -> Made:
         await IdempotencyRecord.filter(key="k").delete()  # as a take-over does
-        await Building.create(community=park.community, code="09", name="九")
+        await Building.create(code="09", name="九", **place(park.site))
         return Made(n=1)
 
     with pytest.raises(RequestInFlight):
         await once(api, actor)(late)
     assert not await Building.exists(code="09")
+
+
+async def test_a_secret_answer_is_stored_sealed(api: Api, actor: Actor) -> None:
+    async def act() -> Made:
+        return Made(n=424242)
+
+    first = await once(api, actor)(act, secret=True)
+    assert (await once(api, actor)(act, secret=True)).body == first.body == b'{"n":424242}'
+    whole = await once(api, actor, "other")(act, secret=True, whole=False)
+    assert (await once(api, actor, "other")(act)).body == whole.body
+    for record in await IdempotencyRecord.all():
+        assert "424242" not in str(record.response)
 
 
 async def test_kicks_come_after_commit(api: Api, actor: Actor) -> None:

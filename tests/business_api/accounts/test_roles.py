@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from business_api.accounts import accounts, roles
-from business_api.accounts.errors import BadPeriod, BadScope, LastSuperAdmin, NoSuchGrant
+from business_api.accounts.errors import BadTerm, BadScope, LastSuperAdmin, NoSuchGrant
 from business_api.accounts.models import RoleGrant
 from business_api.authz.roles import MAY_GIVE, SCOPE, Role
 from business_api.authz.scope import Site
@@ -68,8 +68,8 @@ async def test_a_role_for_a_time(api: Api, park: Estate, ladder: Ladder) -> None
 @pytest.mark.parametrize(
     ("period", "refusal"),
     [
-        ({"valid_to": "2020-01-01T00:00:00Z"}, "bad-period"),
-        ({"valid_from": "2050-01-02T00:00:00Z", "valid_to": "2050-01-01T00:00:00Z"}, "bad-period"),
+        ({"valid_to": "2020-01-01T00:00:00Z"}, "bad-term"),
+        ({"valid_from": "2050-01-02T00:00:00Z", "valid_to": "2050-01-01T00:00:00Z"}, "bad-term"),
         ({"valid_to": "2050-01-01T00:00:00"}, "invalid-request"),
         ({"valid_to": "99999-01-01T00:00:00Z"}, "invalid-request"),
         ({"valid_to": 10**30}, "invalid-request"),
@@ -237,7 +237,7 @@ async def test_scopes_that_do_not_fit(api: Api, park: Estate) -> None:
     ):
         with pytest.raises(BadScope):
             await roles.give(api.context, "shell", someone.id, role, site)
-    with pytest.raises(BadPeriod):
+    with pytest.raises(BadTerm):
         await roles.give(
             *(api.context, "shell", someone.id, Role.CASHIER, park.site), valid_to=api.time()
         )
