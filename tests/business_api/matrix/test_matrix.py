@@ -42,6 +42,7 @@ ENDLESS: Final = frozenset({"watchLive", "watchMessages"})
 """Event streams: their tests are apart."""
 
 STRICTER: Final[dict[str, str]] = {
+    "createDictType": "lists are the platform's; an operator manages words",
     "startImport": "and the permission of the kind: house.manage",
     "importTemplate": "and the permission of the kind: house.manage",
     "importErrorWorkbook": "and the permission of the kind: it shows what stood in the rows",
