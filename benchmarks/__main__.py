@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks import document, imports, scenarios, sustained
+from benchmarks import document, imports, scenarios, sustained, telling
 from benchmarks.process import Died
 from benchmarks.report import OURS, Row, compared, machine, show, write
 from benchmarks.targets import NAMES
@@ -20,6 +20,7 @@ SCENARIOS: dict[str, Callable[[str, bool], Awaitable[list[Row]]]] = {
     "connecting": scenarios.connecting,
     "heartbeats": sustained.heartbeats,
     "events": sustained.events,
+    "tell": telling.telling,
     "import_houses": imports.houses,
 }
 
