@@ -47,11 +47,6 @@ class Region:
     leaf: bool
     """Nothing lies below it."""
 
-    @property
-    def full_name(self) -> str:
-        """广东省深圳市宝安区, 北京市东城区."""
-        return "".join(dict.fromkeys((self.province, self.city, self.district)))
-
 
 def region(code: str) -> Region | None:
     """The region with this code."""

@@ -29,21 +29,21 @@ def test_every_region_hangs_under_its_province():
 
 
 @pytest.mark.parametrize(
-    ("code", "level", "full_name"),
+    ("code", "level", "names"),
     [
-        ("440000", Level.PROVINCE, "广东省"),
-        ("440306", Level.DISTRICT, "广东省深圳市宝安区"),
-        ("110101", Level.DISTRICT, "北京市东城区"),
-        ("429004", Level.DISTRICT, "湖北省仙桃市"),
-        ("441900", Level.CITY, "广东省东莞市"),
-        ("710000", Level.PROVINCE, "台湾省"),
-        ("810000", Level.PROVINCE, "香港特别行政区"),
+        ("440000", Level.PROVINCE, ("广东省", "", "")),
+        ("440306", Level.DISTRICT, ("广东省", "深圳市", "宝安区")),
+        ("110101", Level.DISTRICT, ("北京市", "北京市", "东城区")),
+        ("429004", Level.DISTRICT, ("湖北省", "仙桃市", "")),
+        ("441900", Level.CITY, ("广东省", "东莞市", "")),
+        ("710000", Level.PROVINCE, ("台湾省", "", "")),
+        ("810000", Level.PROVINCE, ("香港特别行政区", "", "")),
     ],
 )
-def test_names_and_levels(code: str, level: Level, full_name: str):
+def test_names_and_levels(code: str, level: Level, names: tuple[str, ...]):
     found = regions.region(code)
     assert found is not None
-    assert (found.level, found.full_name) == (level, full_name)
+    assert (found.level, (found.province, found.city, found.district)) == (level, names)
 
 
 def test_a_municipality_is_its_own_city():
