@@ -18,7 +18,7 @@ _TITLE = Words("错误明细", "Errors")
 
 
 async def made(context: Context, job: ImportJob, language: Language) -> IO[bytes]:
-    """The workbook, of any length: a statement for every 500 rows of the original.
+    """The workbook, of any length: a statement for every 200 rows of the original.
 
     Raises:
         NoErrorWorkbook: no row was refused, or the original is gone.

@@ -23,7 +23,8 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 MEMORY: Final = 768 * 1024 * 1024
 CPU_SECONDS: Final = 120
-CHUNK: Final = 500
+CHUNK: Final = 200
+"""Rows; one transaction each, so few that others hardly wait for it."""
 FRAME: Final = 1024 * 1024
 """Bytes; a frame ends with the row that reaches it."""
 LONGEST_TEXT: Final = 1000
@@ -42,7 +43,7 @@ def main() -> None:
     rows, columns = int(sys.argv[1]), int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    os.nice(10)
+    os.nice(5)
     try:
         for frame in frames(sys.stdin.buffer.read(), rows, columns):
             _write(frame)

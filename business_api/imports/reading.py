@@ -33,7 +33,7 @@ class Sheet:
     _out: asyncio.StreamReader
 
     async def chunks(self) -> AsyncGenerator[list[tuple[int, list[str]]]]:
-        """Rows with their line numbers, up to 500 at once; empty rows are left out.
+        """Rows with their line numbers, up to 200 at once; empty rows are left out.
 
         The reader waits while nobody asks, so that one chunk is in memory.
 
@@ -74,6 +74,7 @@ async def opened(pieces: AsyncIterator[bytes]) -> AsyncIterator[Sheet]:
     finally:
         with suppress(ProcessLookupError):
             process.kill()
+        await out.read()  # what is left in the pipe; unread, it would keep the pipe open
         await process.wait()
 
 

@@ -9,6 +9,7 @@ from tortoise.exceptions import IntegrityError
 from business_api.authz.roles import Role
 from business_api.imports import running, uploads
 from business_api.imports.models import ImportFault, ImportJob, ImportPart, ImportState
+from business_api.imports.reader import CHUNK
 from business_api.places.models import Zone
 from foundation.models import AuditEvent
 from tests.business_api.conftest import Api, Estate
@@ -129,8 +130,8 @@ async def test_a_crash_in_the_middle_converges(
     with pytest.raises(Killed):
         await running.run(api.context, job.id)
     await job.refresh_from_db()
-    assert (job.state, job.done, job.created) == (ImportState.RUNNING, 500, 500)
-    assert await Zone.all().count() == 500
+    assert (job.state, job.done, job.created) == (ImportState.RUNNING, CHUNK, CHUNK)
+    assert await Zone.all().count() == CHUNK
 
     await running.run(api.context, job.id)
     await job.refresh_from_db()
@@ -181,7 +182,7 @@ async def test_cancelling(importing: Importing, zones: Zones, api: Api, park: Es
     cancelled: list[int] = []
 
     async def cancel(batch: Any) -> None:
-        if len(batch.rows) < 500:
+        if batch.rows[0].line > CHUNK + 1:
             # As another process would between two chunks; here it is the same transaction.
             await ImportJob.filter(id=job.id).update(state=ImportState.CANCELLED)
             cancelled.append(1)
@@ -189,7 +190,7 @@ async def test_cancelling(importing: Importing, zones: Zones, api: Api, park: Es
     zones.before_commit = cancel
     await running.run(api.context, job.id)
     assert cancelled
-    assert await Zone.all().count() == 500
+    assert await Zone.all().count() == CHUNK
     zones.before_commit = None
 
     await ImportJob.filter(id=job.id).update(state=ImportState.QUEUED)
@@ -198,7 +199,7 @@ async def test_cancelling(importing: Importing, zones: Zones, api: Api, park: Es
     twice = await api.client.post(f"{path}/cancel", headers=park.headers)
     assert twice.json()["type"] == "/problems/import-over"
     await running.run(api.context, job.id)
-    assert await Zone.all().count() == 500
+    assert await Zone.all().count() == CHUNK
     assert await AuditEvent.filter(action="import.end").count() == 1
 
 

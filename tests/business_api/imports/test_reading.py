@@ -22,7 +22,7 @@ async def rows_of(body: bytes) -> tuple[list[str], int, list[tuple[int, list[str
     rows: list[tuple[int, list[str]]] = []
     async with reading.opened(whole(body)) as sheet, aclosing(sheet.chunks()) as chunks:
         async for chunk in chunks:
-            assert len(chunk) <= 500
+            assert len(chunk) <= 200
             rows += chunk
         return sheet.header, sheet.total, rows
 
