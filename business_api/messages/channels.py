@@ -12,6 +12,7 @@ import structlog
 
 from business_api.language import Language
 from business_api.messages.models import Channel, State
+from foundation.settings import Messages
 
 log = structlog.get_logger()
 
@@ -103,19 +104,29 @@ def _where(error: Exception) -> list[str]:
 async def each(
     batch: Sequence[Letter],
     send: Callable[[Letter], Awaitable[Outcome]],
+    settings: Messages,
     *,
-    width: int,
-    timeout: timedelta,
+    timeout: timedelta | None = None,
 ) -> Report:
-    """Send letters one by one, `width` at once; the rest not at all once one says `ChannelDown`."""
+    """Send letters one by one, some at once.
+
+    None is begun any more once one says `ChannelDown`, or half of the lease is over.
+
+    Args:
+        batch: the letters.
+        send: brings one where it goes.
+        settings: how many at once, and for how long.
+        timeout: of one letter; None: that of the settings.
+    """
     report, waiting = Report(), iter(batch)
+    limit = (timeout or settings.timeout).total_seconds()
+    clock = asyncio.get_running_loop().time
+    until = clock() + settings.lease.total_seconds() / 2
 
     async def work() -> None:
         for letter in waiting:
-            if report.down:
-                return
             try:
-                async with asyncio.timeout(timeout.total_seconds()):
+                async with asyncio.timeout(limit):
                     report.outcomes[letter.id] = await send(letter)
             except TimeoutError:
                 report.outcomes[letter.id] = failed("timeout")
@@ -130,8 +141,10 @@ async def each(
                     where=_where(error),
                 )
                 report.outcomes[letter.id] = failed("internal")
+            if report.down or clock() > until:
+                return
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(width, len(batch))):
+        for _ in range(min(settings.width, len(batch))):
             group.create_task(work(), name="message delivery")
     return report

@@ -48,7 +48,7 @@ class SmsChannel:
             return await self._send(letter, phone) if phone else skipped("no_phone")
 
         limit = settings.sms.timeout + _MARGIN
-        report = await each(batch, one, width=settings.messages.width, timeout=limit)
+        report = await each(batch, one, settings.messages, timeout=limit)
         errors = {outcome.error for outcome in report.outcomes.values()}
         if len(batch) >= _ENOUGH and errors and errors <= _PROVIDER:
             report.down = min(errors)  # the next would fail as well: no need to try at once

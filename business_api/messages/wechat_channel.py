@@ -49,7 +49,7 @@ class WeChatChannel:
             openid = openids.get(letter.account_id)
             return await self._send(letter, openid) if openid else skipped("gone")
 
-        report = await each(batch, one, width=settings.width, timeout=3 * settings.timeout)
+        report = await each(batch, one, settings, timeout=3 * settings.timeout)
         gone: set[UUID] = {
             letter.account_id
             for letter in batch

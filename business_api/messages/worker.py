@@ -32,7 +32,7 @@ DOWN: Final = "message_channel_down"
 _MEASURED: Final = timedelta(seconds=15)
 _FIRST_PAUSE: Final = timedelta(seconds=2)
 _LONGEST_PAUSE: Final = timedelta(minutes=5)
-_TURNS: Final = 4
+_TURNS: Final = 8
 """Letters in a batch for each that goes out at once."""
 
 
@@ -95,7 +95,7 @@ class Postman:
             return None
         ready, outcomes = await letters.prepare(context, batch)
         report = await port.send(ready) if ready else Report()
-        untried = {letter.id: put_off("down", rest) for letter in ready}
+        untried = {letter.id: put_off("untried", rest) for letter in ready}
         await deliveries.settle(context, port.channel, batch, untried | outcomes | report.outcomes)
         await self._tell_state(port.channel, report)
         return report

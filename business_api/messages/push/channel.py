@@ -63,7 +63,7 @@ class PushChannel:
                 return skipped("signed_out")
             return await self._push(letter, browser)
 
-        report = await each(batch, one, width=self._settings.width, timeout=self._settings.timeout)
+        report = await each(batch, one, self._settings)
         await self._note(batch, report, browsers)
         return report
 

@@ -15,11 +15,12 @@ from business_api.messages.models import (
     QuietHours,
     State,
 )
-from business_api.messages.routing import route
+from business_api.messages.routing import OUT, route
 from foundation import conditions
 from foundation.metrics import exposition
+from foundation.settings import Messages
 from tests.business_api.conftest import Api
-from tests.business_api.messages.desk import Desk, people, posting, told
+from tests.business_api.messages.desk import Desk, change, people, posting, told
 from tests.support.outage import outage
 from tests.support.until import until
 
@@ -30,9 +31,7 @@ async def settled(count: int) -> bool:
 
 async def test_a_kick_brings_it_out(api: Api):
     desk, [one] = Desk(), await people(1)
-    slow = {"period": timedelta(hours=1)}
-    messages = api.context.settings.messages.model_copy(update=slow)
-    api.context.settings = api.context.settings.model_copy(update={"messages": messages})
+    change(api.context, period=timedelta(hours=1))
     async with posting(api.context, desk):
         await until(lambda: api.context.wake._waiting)
         await told(api.context, [one])
@@ -53,6 +52,7 @@ async def test_who_fails_is_tried_again_with_pauses_and_given_up(api: Api):
         if rows and all(row.state is State.FAILED and row.lease is None for row in rows):
             last = max(row.next_try for row in rows)
             api.time.ahead += max(timedelta(), last - api.time())
+            api.context.wake.kick(OUT)
         return bool(rows) and all(row.state is State.DEAD for row in rows)
 
     async with posting(api.context, desk):
@@ -226,7 +226,7 @@ async def test_one_letter_that_breaks_or_hangs_hurts_no_other(api: Api):
             await asyncio.Event().wait()
         return skipped("number")
 
-    report = await each(ready, send, width=3, timeout=timedelta(seconds=0.1))
+    report = await each(ready, send, Messages(width=3), timeout=timedelta(seconds=0.1))
     assert [report.outcomes[letter.id].error for letter in ready] == [
         "number",
         "internal",
@@ -239,8 +239,15 @@ async def test_one_letter_that_breaks_or_hangs_hurts_no_other(api: Api):
             raise ChannelDown("token")
         return skipped("number")
 
-    report = await each(ready, cut, width=1, timeout=timedelta(seconds=5))
+    report = await each(ready, cut, Messages(width=1))
     assert (len(report.outcomes), report.down) == (3, "token")
+
+    async def slow(letter):
+        await asyncio.Event().wait()
+
+    brief = Messages(width=2, lease=timedelta(seconds=0.1), timeout=timedelta(seconds=0.1))
+    report = await each(ready, slow, brief)
+    assert [outcome.error for outcome in report.outcomes.values()] == ["timeout"] * 2
 
 
 async def test_a_database_that_goes_away_is_waited_for(api: Api, database):
