@@ -26,7 +26,7 @@ on_connect, on_message, on_subscribe, on_disconnect
 build
 
 # Fields that leave the process: problem documents, answers, rows.
-pointer, instance, building_name, confirmed_wipe_at, at_ms, dup
+pointer, instance, building_name, confirmed_wipe_at, at_ms, dup, deleted_at
 
 # A flag of MQTT that a reader of packets keeps and nobody acts on.
 dup

@@ -27,7 +27,7 @@ from tests.business_api.matrix.world import PEOPLE, Where, World, world
 
 OPEN: Final = frozenset(
     {
-        *("signIn", "refreshSession", "live", "ready", "metrics"),
+        *("signIn", "signInSecondStep", "refreshSession", "live", "ready", "metrics"),
         *("sendCode", "register", "signInByCode", "setPasswordByCode"),
         *("fetchFile", "fetchThumbnail"),  # by signed link
         *("listRegions", "getRegion"),  # the same for everybody, and no secret

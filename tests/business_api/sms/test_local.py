@@ -92,6 +92,8 @@ async def test_the_page_for_developers(api: Api) -> None:
     policy = page.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "unsafe" not in policy
+    # A sandboxed page would not refresh itself (HTML, the flag of automatic features).
+    assert (page.headers["refresh"], "sandbox" in policy) == ("5", False)
     assert page.headers["cache-control"] == "no-store"
     assert "271828" in page.text
     assert "138****8000" in page.text
