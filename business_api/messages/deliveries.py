@@ -111,9 +111,11 @@ def _columns(outcome: Outcome, attempts: int, now: datetime) -> dict[str, object
     return columns
 
 
-async def dead(limit: int = 100) -> list[Delivery]:
-    """What was given up, with its message, the latest first. One statement."""
-    return await Delivery.filter(state=State.DEAD).order_by("-id").limit(limit)
+async def dead(limit: int) -> tuple[list[Delivery], int]:
+    """What was given up, with its message, the latest first, and how much. Two statements."""
+    given_up = Delivery.filter(state=State.DEAD)
+    rows = await given_up.select_related("message").order_by("-id").limit(limit)
+    return rows, await given_up.count()
 
 
 async def revive(context: Context, channel: Channel) -> int:

@@ -20,7 +20,7 @@ from foundation import conditions
 from foundation.metrics import exposition
 from foundation.settings import Messages
 from tests.business_api.conftest import Api
-from tests.business_api.messages.desk import Desk, change, people, posting, told
+from tests.business_api.messages.desk import KIND, Desk, change, people, posting, told
 from tests.support.outage import outage
 from tests.support.until import until
 
@@ -61,7 +61,9 @@ async def test_who_fails_is_tried_again_with_pauses_and_given_up(api: Api):
     assert api.time.ahead > timedelta(minutes=20)
     [trouble] = await conditions.current(None, [deliveries.GIVEN_UP])
     assert trouble.subject == "channel/sms"
-    assert {row.error for row in await deliveries.dead()} == {"attempts"}
+    letters_, total = await deliveries.dead(2)
+    assert ([row.message.kind for row in letters_], total) == ([KIND] * 2, 3)
+    assert {row.error for row in letters_} == {"attempts"}
     await worker.measure()
     assert b'messages_dead{channel="sms"} 3.0' in exposition()
 
