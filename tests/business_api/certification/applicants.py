@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from tortoise.transactions import in_transaction
 
-from business_api.accounts import phone_accounts
+from business_api.accounts import phone_accounts, sessions
 from business_api.accounts.models import Account
+from business_api.authz.roles import Role
+from business_api.authz.scope import Site
 from business_api.certification.models import Certification
 from business_api.people.consent_texts import TEXTS, Purpose
 from business_api.places.models import House
 from business_api.residents.models import ResidentType
 from business_api.sms import local
 from device_registry.access import grants
-from tests.business_api.conftest import Api
+from tests.business_api.conftest import Api, bearer
 
 AGREED = [{"purpose": "id_number", "version": TEXTS[Purpose.ID_NUMBER].version}]
 OWNER_PHONE = "+8613900000001"
@@ -68,7 +71,7 @@ class Person:
 
     async def sign_in_again(self) -> None:
         """After the clock has moved."""
-        self.headers = await self.api.headers(str(self.account.username))
+        self.headers = await signed_in(self.api, self.account)
 
     async def may_open(self, house: House) -> bool:
         """From afar, the gate of the community in the name of this house."""
@@ -77,20 +80,39 @@ class Person:
         return any(one.house_id == house.id and not one.why_not(now) for one in held)
 
 
+async def signed_in(api: Api, account: Account) -> dict[str, str]:
+    """What a request of this account carries; without hashing a password for each."""
+    async with in_transaction():
+        return bearer((await sessions.begin(api.context, account, "", "")).access_token)
+
+
+async def staff(api: Api, username: str, role: Role, site: Site) -> Person:
+    """Somebody with a role at `site`."""
+    account = await api.account(username, role, site)
+    return Person(api, account, await signed_in(api, account), "")
+
+
+async def lives(api: Api, username: str, house: House, type_: ResidentType) -> Person:
+    """Somebody who lives in `house`, without a phone."""
+    account = await api.resident(username, house, type_)
+    return Person(api, account, await signed_in(api, account), "")
+
+
 async def person(api: Api, username: str, phone: str, name: str = "") -> Person:
     """An account with a phone, signed in."""
     account = await api.account(username)
     account.name = name or account.name
     phone_accounts.set_phone(api.context, account, phone)
     await account.save()
-    return Person(api, account, await api.headers(username), phone)
+    return Person(api, account, await signed_in(api, account), phone)
 
 
 async def owner(api: Api, house: House, username: str = "wang", phone: str = OWNER_PHONE) -> Person:
     """An owner of `house` with an account and a phone."""
     found = await person(api, username, phone, "王五")
     await api.resident(username, house, ResidentType.OWNER)
-    return Person(api, found.account, await api.headers(username), phone)
+    await found.sign_in_again()
+    return found
 
 
 async def texts(api: Api, phone: str) -> list[str]:

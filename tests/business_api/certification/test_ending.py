@@ -13,7 +13,7 @@ from business_api.messages.models import Message
 from business_api.people.models import Person as Known
 from business_api.residents import moves
 from business_api.residents.models import Occupancy, ResidentType
-from tests.business_api.certification.applicants import Person, code, owner, person
+from tests.business_api.certification.applicants import Person, code, lives, owner, person, staff
 from tests.business_api.conftest import Api, Estate
 
 
@@ -83,12 +83,11 @@ async def test_staff_may_send_anybody_away(api: Api, park: Estate, wang: Person,
 
 async def test_members_send_nobody_away(api: Api, park: Estate, wang: Person, zhang: Person):
     id_ = await let_in(api, park, zhang)
-    await api.resident("li", park.flat, ResidentType.FAMILY)
-    await api.resident("zhou", park.home, ResidentType.OWNER)
-    for username in ("li", "zhou", "zhang"):
-        who = Person(api, zhang.account, await api.headers(username), "")
+    li = await lives(api, "li", park.flat, ResidentType.FAMILY)
+    zhou = await lives(api, "zhou", park.home, ResidentType.OWNER)
+    for who in (li, zhou, zhang):
         answer = await who.post(f"/certifications/{id_}/revoke", {"reason": "走"})
-        assert answer.status_code == 404, username
+        assert answer.status_code == 404, who.account.username
     assert await zhang.may_open(park.flat)
 
 
@@ -205,8 +204,7 @@ async def test_a_certified_tenant_keeps_the_end_that_staff_had_set(
 
 async def test_a_reviewer_takes_nothing_away(api: Api, park: Estate, wang: Person, zhang: Person):
     id_ = await let_in(api, park, zhang)
-    account = await api.account("reviewer", Role.HOUSE_REVIEWER, park.site)
-    reviewer = Person(api, account, await api.headers("reviewer"), "")
+    reviewer = await staff(api, "reviewer", Role.HOUSE_REVIEWER, park.site)
     answer = await reviewer.post(f"/certifications/{id_}/revoke", {"reason": "走"})
     assert answer.status_code == 403
     assert await zhang.may_open(park.flat)

@@ -15,7 +15,14 @@ from business_api.people.persons import NewPerson
 from business_api.residents import erasing, moves
 from business_api.residents.models import Occupancy, ResidentType
 from foundation.models import AuditEvent
-from tests.business_api.certification.applicants import AGREED, Person, code, id_number, person
+from tests.business_api.certification.applicants import (
+    AGREED,
+    Person,
+    code,
+    id_number,
+    person,
+    staff,
+)
 from tests.business_api.conftest import Api, Estate
 from tests.support.statements import statements
 from tests.support.until import until
@@ -30,8 +37,7 @@ async def zhang(api: Api) -> Person:
 
 @pytest.fixture
 async def reviewer(api: Api, park: Estate) -> Person:
-    account = await api.account("reviewer", Role.HOUSE_REVIEWER, park.site)
-    return Person(api, account, await api.headers("reviewer"), "")
+    return await staff(api, "reviewer", Role.HOUSE_REVIEWER, park.site)
 
 
 async def test_an_owner_is_reviewed_and_then_lives_there(

@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 
 from business_api.authz.roles import Role
-from business_api.authz.scope import Site
 from business_api.certification.models import Certification
 from business_api.files.models import FileKind, StoredFile
 from business_api.residents.models import ResidentType
-from tests.business_api.certification.applicants import Person, owner, person
+from tests.business_api.certification.applicants import Person, lives, owner, person, staff
 from tests.business_api.conftest import Api, Estate
 
 DECISIONS: list[tuple[str, Any]] = [
@@ -28,11 +27,6 @@ async def zhang(api: Api) -> Person:
 @pytest.fixture
 async def both(sibling: Estate, elsewhere: Estate) -> None:
     """A community of the same company, and one of another."""
-
-
-async def staff(api: Api, username: str, role: Role, site: Site) -> Person:
-    account = await api.account(username, role, site)
-    return Person(api, account, await api.headers(username), "")
 
 
 @pytest.mark.parametrize("who", ["sibling-admin", "other-admin"])
@@ -83,8 +77,7 @@ async def test_residents_do_not_see_what_was_handed_in(
     api: Api, park: Estate, zhang: Person, type_: ResidentType
 ):
     mine = await zhang.applied(park.flat, "owner")
-    await api.resident("li", park.flat, type_)
-    li = Person(api, zhang.account, await api.headers("li"), "")
+    li = await lives(api, "li", park.flat, type_)
     for verb, body in DECISIONS:
         assert (await li.post(f"/certifications/{mine['id']}/{verb}", body)).status_code == 404
     assert (await li.get(f"/certifications/{mine['id']}")).status_code == 404
@@ -109,8 +102,7 @@ async def test_an_owner_hears_of_its_own_house_only(
 async def test_a_member_refuses_nobody(api: Api, park: Estate, zhang: Person):
     await owner(api, park.flat)
     mine = await zhang.applied(park.flat)
-    await api.resident("li", park.flat, ResidentType.FAMILY)
-    li = Person(api, zhang.account, await api.headers("li"), "")
+    li = await lives(api, "li", park.flat, ResidentType.FAMILY)
     assert (await li.get("/me/household-requests")).status_code == 403
     answer = await li.post(f"/me/household-requests/{mine['id']}/refuse", {})
     assert answer.status_code == 404
