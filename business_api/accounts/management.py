@@ -96,7 +96,8 @@ def why_not(actor: Actor, held: Held, residents: Collection[UUID]) -> DomainErro
     sites = [grant.site for grant in held.grants]
     if not any(actor.may(Permission.ACCOUNT_MANAGE, site) for site in sites):
         return NotAllowed(Permission.ACCOUNT_MANAGE.value)
-    if held.account.id in residents:
+    # Who signs in with a telephone number registered itself, and lives or will live somewhere.
+    if held.account.id in residents or held.account.phone_index is not None:
         return ResidentsAccount()
     # What is to begin later counts too: a password set today would still be good then.
     to_come = [grant for grant in held.grants if not grant.over(actor.now)]

@@ -11,8 +11,8 @@ from tortoise.transactions import in_transaction
 from business_api import auditing
 from business_api.accounts import management, sessions
 from business_api.accounts.errors import (
-    BadTerm,
     BadScope,
+    BadTerm,
     LastSuperAdmin,
     MayNotGive,
     NoSuchAccount,
@@ -92,6 +92,9 @@ async def take(context: Context, actor: Actor | str, grant_id: UUID) -> None:
         LastSuperAdmin: there would be none left.
     """
     async with in_transaction():
+        found = await RoleGrant.get_or_none(id=grant_id)
+        if found is not None and found.role is Role.SUPER_ADMIN:
+            await _lock_super_admins()  # all of them before this one: two would wait in a ring
         row = await RoleGrant.filter(id=grant_id).select_for_update().first()
         if row is None or row.over(context.clock()):
             raise NoSuchGrant
@@ -154,13 +157,10 @@ async def keep_a_super_admin(context: Context, *, without: UUID) -> None:
     Raises:
         LastSuperAdmin: nobody else is an enabled super admin for good.
     """
-    # All of them are locked, by everybody who takes one away: of two at once, the second
-    # one looks when the first has committed.
-    rows = await RoleGrant.filter(role=Role.SUPER_ADMIN).select_for_update().order_by("id")
     now = context.clock()
     others = {
         row.account_id  # type: ignore[attr-defined]
-        for row in rows
+        for row in await _lock_super_admins()
         if row.valid_to is None and row.grant.live(now)
     } - {without}
     if not await Account.filter(id__in=list(others), disabled_at=None).exists():
@@ -195,6 +195,11 @@ async def write(
     await _audited(context, actor, "role.give", row, before=before)
     CHANGES.labels("given").inc()
     return row
+
+
+async def _lock_super_admins() -> list[RoleGrant]:
+    """Everybody who takes one away locks them all: the second looks when the first is done."""
+    return await RoleGrant.filter(role=Role.SUPER_ADMIN).select_for_update().order_by("id")
 
 
 def _check_taking(actor: Actor, row: RoleGrant) -> None:

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Response, status
 
 from business_api.accounts import listing, roles, scopes
 from business_api.accounts.errors import (
-    BadTerm,
     BadScope,
+    BadTerm,
     MayNotGive,
     NoSuchAccount,
     NoSuchGrant,

@@ -21,6 +21,7 @@ PUBLIC = {
     "refreshSession",
     *("sendCode", "register", "signInByCode", "setPasswordByCode"),
     *("fetchFile", "fetchThumbnail"),
+    *("listRegions", "getRegion"),
     "live",
     "ready",
     "metrics",

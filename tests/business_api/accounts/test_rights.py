@@ -84,7 +84,7 @@ async def test_of_somebody_else(
     api: Api, park: Estate, sibling: Estate, elsewhere: Estate, ladder: Ladder
 ) -> None:
     both = await api.account("both", Role.CASHIER, park.site)
-    await api.grant(both, Role.REPAIR_WORKER, sibling.site)
+    await api.grant(both, Role.COMMUNITY_ADMIN, sibling.site)
     admin = ladder.community
     shown = await told(admin, "house.view", account_id=both.id, house_id=park.flat.id)
     assert (shown["allowed"], shown["by"]["role"]) == (True, "cashier")  # type: ignore[index]
@@ -94,9 +94,9 @@ async def test_of_somebody_else(
         answer = await admin.get(f"/authz/explain?{query}")
         assert problem(answer) == "not-found"
     # The grant that would do it elsewhere is not named either.
-    shown = await told(admin, "file.upload", account_id=both.id, community_id=park.id)
+    shown = await told(admin, "house.manage", account_id=both.id, community_id=park.id)
     assert (shown["allowed"], shown["why"], shown["by"]) == (False, "elsewhere", None)
-    shown = await told(ladder.company, "file.upload", account_id=both.id, community_id=park.id)
+    shown = await told(ladder.company, "house.manage", account_id=both.id, community_id=park.id)
     assert shown["by"]["scope_name"] == "松树园"  # type: ignore[index]
     for account in (elsewhere.admin, sibling.admin, ladder.root.account):
         query = f"permission=house.view&account_id={account.id}&community_id={park.id}"

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from business_api.accounts import accounts, roles
-from business_api.accounts.errors import BadTerm, BadScope, LastSuperAdmin, NoSuchGrant
+from business_api.accounts.errors import BadScope, BadTerm, LastSuperAdmin, NoSuchGrant
 from business_api.accounts.models import RoleGrant
 from business_api.authz.roles import MAY_GIVE, SCOPE, Role
 from business_api.authz.scope import Site

@@ -347,6 +347,14 @@ async def test_a_person_makes_an_account_a_residents_anywhere(
     assert taken.status_code == 204
 
 
+async def test_who_registered_by_phone_is_its_own(api: Api, park: Estate, ladder: Ladder) -> None:
+    worker = await api.account("worker", Role.REPAIR_WORKER, park.site)
+    await Account.filter(id=worker.id).update(phone_index="x" * 64)
+    for path, body in (("/password", {"password": NEW}), ("/disable", None)):
+        answer = await ladder.community.post(f"/accounts/{worker.id}{path}", body)
+        assert problem(answer) == "residents-account"
+
+
 async def test_ids_of_nothing(api: Api, park: Estate, ladder: Ladder) -> None:
     for method, path in (
         ("GET", ""),
