@@ -57,17 +57,3 @@ QUERIES: Final[dict[str, _Body]] = {
         "house_id": ids["house_id"],
     },
 }
-
-STRICTER: Final[dict[str, str]] = {
-    "fetchFirstPasswords": "only who sent the import",
-    **dict.fromkeys(
-        ("createAccount", "giveRole", "takeRole"), "a role is given by those above it only (BR1)"
-    ),
-    **dict.fromkeys(
-        (
-            *("editAccount", "resetPassword", "resetSecondFactor"),
-            *("disableAccount", "enableAccount"),
-        ),
-        "an account is managed by those who could give all its roles",
-    ),
-}
