@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from tortoise.expressions import F
+from tortoise.expressions import F, Q
 from tortoise.transactions import in_transaction
 
 from business_api import auditing
@@ -56,8 +56,7 @@ async def move_out(
     """
     async with in_transaction():
         now = context.clock()
-        await _lock(house, now, keep_owners)
-        there = await _there(house, now, keep_owners)
+        there = await _locked(house, now, keep_owners)
         await house_states.lock(house.id)
         if not there and (before := await _before(house)):
             return before
@@ -96,19 +95,21 @@ def notes_of(context: Context, hand_over: HandOver) -> Notes:
     return Notes(**json.loads(context.keyring.unseal(sealed, f"hand-over/{hand_over.id}")))
 
 
-async def _lock(house: House, now: datetime, keep_owners: bool) -> None:
-    """The accounts first, then the rows, in the order everybody takes them (`doors.lock`)."""
-    there = await _there(house, now, keep_owners)
+async def _locked(house: House, now: datetime, keep_owners: bool) -> list[Occupancy]:
+    """Who lives there, in the order everybody takes locks: accounts, rows (`doors.lock`).
+
+    Those who were found are asked for again, and nobody who has come since: the locks of
+    newcomers would be out of order. They have moved in after this move-out.
+    """
+    live = with_standing(Standing.LIVE, now)
+    if keep_owners:
+        live &= ~Q(type=ResidentType.OWNER)
+    there = await Occupancy.filter(live, house_id=house.id).select_related("person")
     await doors.lock(*(home.person.account_id for home in there))
     ids = [home.id for home in there]
     await Occupancy.filter(id__in=ids).order_by("id").select_for_update()
-
-
-async def _there(house: House, now: datetime, keep_owners: bool) -> list[Occupancy]:
-    which = Occupancy.filter(with_standing(Standing.LIVE, now), house_id=house.id)
-    if keep_owners:
-        which = which.exclude(type=ResidentType.OWNER)
-    return await which.select_related("person", "house").order_by("id")
+    found = Occupancy.filter(live, id__in=ids).select_related("person", "house")
+    return await found.order_by("id")
 
 
 async def _before(house: House) -> HandOver | None:

@@ -152,7 +152,8 @@ async def _lock_person(house: House, person: Person) -> Person:
 async def _there(context: Context, house: House, person: Person) -> Occupancy | None:
     """The occupancy that is not over. One that ran out gives its slot free."""
     now = context.clock()
-    there = await Occupancy.get_or_none(slot=slot(house.id, person.id))
+    same = Occupancy.filter(slot=slot(house.id, person.id))
+    there = await same.select_for_update().first()
     if there is None or there.valid_to is None or there.valid_to > now:
         return there
     await Occupancy.filter(id=there.id).update(
