@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from business_api.files.errors import FileRefused, ScannerAway
-from foundation.settings import Files
+from foundation.settings_outside import Files
 
 
 async def scan(settings: Files, file: Path) -> None:

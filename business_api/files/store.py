@@ -11,7 +11,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from foundation.errors import DomainError, Kind
-from foundation.settings import Files
+from foundation.settings_outside import Files
 
 if TYPE_CHECKING:
     from obstore.store import S3Config  # exists for type checkers only

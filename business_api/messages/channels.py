@@ -12,7 +12,7 @@ import structlog
 
 from business_api.language import Language
 from business_api.messages.models import Channel, State
-from foundation.settings import Messages
+from foundation.settings_outside import Messages
 
 log = structlog.get_logger()
 

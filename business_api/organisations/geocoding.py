@@ -14,7 +14,7 @@ from business_api.organisations import regions
 from business_api.organisations.coordinates import Datum, Point, to_wgs84
 from foundation.errors import DomainError, Kind
 from foundation.runner import Context
-from foundation.settings import Geocoding
+from foundation.settings_outside import Geocoding
 
 log = structlog.get_logger()
 

@@ -22,7 +22,7 @@ from business_api.sms.port import (
 )
 from foundation.clock import Clock
 from foundation.errors import DomainError
-from foundation.settings import Sms
+from foundation.settings_outside import Sms
 
 log = structlog.get_logger()
 

@@ -24,7 +24,8 @@ from business_api.places.models import House, Unit
 from business_api.residents.models import Occupancy
 from device_registry.devices import bluetooth, communication_codes, registration
 from device_registry.devices.states import Status
-from foundation.settings import Broker, Sms
+from foundation.settings import Broker
+from foundation.settings_outside import Sms
 from tests.business_api.conftest import Api, Estate, bearer
 from tests.device_registry.boxes import Box
 

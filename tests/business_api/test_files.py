@@ -18,7 +18,7 @@ from business_api.authz.roles import Role
 from business_api.files import attachments, images, uploads
 from business_api.files.models import StoredFile
 from business_api.files.store import Store
-from foundation.settings import Files
+from foundation.settings_outside import Files
 from tests.business_api.conftest import Api, Estate
 
 MP4 = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + bytes(range(256)) * 40

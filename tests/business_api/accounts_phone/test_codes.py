@@ -29,7 +29,7 @@ from business_api.sms.models import SmsMessage
 from business_api.sms.port import NumberRefused, SmsFlowControl, SmsUnavailable
 from foundation.errors import DomainError
 from foundation.models import Condition
-from foundation.settings import Sms
+from foundation.settings_outside import Sms
 from tests.business_api.conftest import Api
 from tests.business_api.sms.provider import KEY_ID, SECRET, gateway
 from tests.business_api.sms.test_aliyun import CODES

@@ -17,7 +17,8 @@ from business_api.messages.worker import Postman
 from foundation import db
 from foundation.runner import Context
 from foundation.security import Keyring
-from foundation.settings import Messages, Settings
+from foundation.settings import Settings
+from foundation.settings_outside import Messages
 
 LEASE = timedelta(seconds=2)
 WIDTH = 16

@@ -18,7 +18,7 @@ from business_api.messages.models import (
 from business_api.messages.routing import OUT, route
 from foundation import conditions
 from foundation.metrics import exposition
-from foundation.settings import Messages
+from foundation.settings_outside import Messages
 from tests.business_api.conftest import Api
 from tests.business_api.messages.desk import KIND, Desk, change, people, posting, told
 from tests.support.outage import outage

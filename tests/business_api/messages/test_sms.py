@@ -14,7 +14,7 @@ from business_api.sms import local
 from business_api.sms.port import NumberRefused, SmsFlowControl, SmsRefused, SmsUnavailable
 from foundation import conditions
 from foundation.errors import DomainError
-from foundation.settings import Sms
+from foundation.settings_outside import Sms
 from tests.business_api.conftest import Api
 from tests.business_api.messages.desk import people, person, posting, told
 from tests.support.until import until

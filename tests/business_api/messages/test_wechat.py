@@ -16,7 +16,7 @@ from business_api.messages.models import Delivery, State, WeChatBinding
 from business_api.messages.wechat_channel import WeChatChannel
 from business_api.messages.wechat_client import WeChatClient, WeChatRefused, WeChatUnavailable
 from foundation import conditions
-from foundation.settings import WeChat, WeChatTemplate
+from foundation.settings_outside import WeChat, WeChatTemplate
 from tests.business_api.conftest import Api, Estate
 from tests.business_api.messages.desk import KIND, people, posting, told
 from tests.business_api.messages.peer import Answer, Request, peer

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from pydantic import SecretStr
 
-from foundation.settings import Geocoding
+from foundation.settings_outside import Geocoding
 from tests.business_api.organisations.conftest import Tree
 
 KEY, SECRET = "0123456789abcdef", "fedcba9876543210"

@@ -23,7 +23,8 @@ from foundation import log
 from foundation.errors import DomainError
 from foundation.runner import Context
 from foundation.security import Keyring
-from foundation.settings import Settings, Sms
+from foundation.settings import Settings
+from foundation.settings_outside import Sms
 from tests.business_api.conftest import Time
 from tests.business_api.sms.provider import KEY_ID, SECRET, Gateway, gateway, replay
 

@@ -18,7 +18,8 @@ from business_api.sms import local, notices, templates
 from business_api.sms.models import SmsMessage
 from foundation import db, outbox
 from foundation.models import OutboxMessage
-from foundation.settings import Database, Sms
+from foundation.settings import Database
+from foundation.settings_outside import Sms
 from tests.business_api.conftest import Api
 from tests.support.sms import texts_to
 from tests.support.until import until
