@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from business_api import health_api, openapi, problems
 from business_api.accounts import (
+    first_passwords_router,
     phone_router,
     roles_router,
     second_factor_router,
@@ -37,6 +38,7 @@ from business_api.places import router as places
 from business_api.rate_limits import RateLimit
 from business_api.residents import houses_router
 from business_api.residents import router as residents
+from business_api.residents.owner_import import OWNERS
 from business_api.rights import router as rights
 from business_api.sms import developer
 from business_api.statistics import router as statistics
@@ -49,7 +51,7 @@ V1: Final[tuple[APIRouter, ...]] = (
     phone_router.router,
     second_factor_router.router,
     staff_router.router,
-    staff_router.imports_router,
+    first_passwords_router.router,
     roles_router.router,
     rights.router,
     organisations.router,
@@ -80,7 +82,7 @@ V1: Final[tuple[APIRouter, ...]] = (
 
 IMPORTS: Final[tuple[ImportKind, ...]] = (
     company_import.COMPANIES,
-    house_import.kind(),
+    house_import.kind(OWNERS),
     *staff_import.kinds(),
 )
 """Everything that can be imported from Excel."""

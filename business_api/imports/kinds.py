@@ -147,6 +147,7 @@ class ImportKind:
         title: for people.
         scope: the level it is imported at: OPERATOR, COMPANY or COMMUNITY.
         permission: needed there, beside `import.run`.
+        also: further permissions needed there.
         columns: in the order of the template.
         identity: what two rows of one file must not both be; the later one is refused.
         check: decides about every row of the batch, in order. Reads only.
@@ -167,6 +168,7 @@ class ImportKind:
     prepare: Callable[[Batch], Awaitable[Any]] | None = None
     options: Callable[[Site], Awaitable[Mapping[str, Sequence[str]]]] | None = None
     kicks: tuple[str, ...] = ()
+    also: tuple[Permission, ...] = ()
 
 
 _WORKBOOKS_AT_ONCE: Final = 2

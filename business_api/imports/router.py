@@ -72,7 +72,8 @@ async def _target(
         site = (await find.community(actor, kind.permission, community_id)).site
     else:
         raise ImportScopeMissing(f"{kind.scope}_id")
-    actor.require(Permission.IMPORT_RUN, site)
+    for permission in (Permission.IMPORT_RUN, *kind.also):
+        actor.require(permission, site)
     return site
 
 
@@ -223,7 +224,9 @@ async def list_errors(
 async def errors(import_id: UUID, actor: Runner, context: Ctx, request: Request) -> Response:
     """The refused rows as they were sent, with the reasons in a last column."""
     job = await uploads.find(actor, import_id, Permission.IMPORT_RUN)
-    actor.require(context.need(Imports).kind(job.kind).permission, job.site, NoSuchImport)
+    kind = context.need(Imports).kind(job.kind)
+    for permission in (kind.permission, *kind.also):
+        actor.require(permission, job.site, NoSuchImport)
     file = await error_workbook.made(context, job, language_of(request))
     await auditing.note(context, actor, "import.download", f"import/{job.id}", job.site)
     return workbooks.answer(file, f"errors-{job.id}.xlsx")

@@ -55,6 +55,9 @@ class More:
 
     Attributes:
         columns: after those of the house.
+        permission: needed for them, beside that for houses.
+        lock: takes what must be locked before houses are, first of all in the transaction;
+            `check` is given what it returns.
         check: given the houses by line (new ones are not stored yet): what it finds about
             each line that says something in these columns. As `ImportKind.check`.
         apply: writes the plans by line, after the houses. As `ImportKind.apply`.
@@ -62,7 +65,9 @@ class More:
     """
 
     columns: Sequence[Column]
-    check: Callable[[Batch, Mapping[int, House]], Awaitable[Mapping[int, Finding]]]
+    permission: Permission
+    lock: Callable[[Batch], Awaitable[Any]]
+    check: Callable[[Batch, Any, Mapping[int, House]], Awaitable[Mapping[int, Finding]]]
     apply: Callable[[Batch, Mapping[int, tuple[House, Any]]], Awaitable[None]]
     kicks: tuple[str, ...] = ()
 
@@ -71,8 +76,13 @@ def kind(more: More | None = None) -> ImportKind:
     """The import of houses, with further columns or without."""
 
     async def check(batch: Batch) -> Sequence[Finding]:
+        if more is None:
+            return await _check(batch)
+        held = await more.lock(batch)
         found = await _check(batch)
-        return await _with_more(more, batch, found) if more else found
+        good = {one.row.line: one.plan.house for one in found if one.plan is not None}
+        said = await more.check(batch, held, good)
+        return [_merged(one, said[one.row.line]) if one.row.line in said else one for one in found]
 
     async def apply(batch: Batch, findings: Sequence[Finding]) -> None:
         await _apply(batch, findings)
@@ -99,6 +109,7 @@ def kind(more: More | None = None) -> ImportKind:
         apply=apply,
         options=_options,
         kicks=more.kicks if more else (),
+        also=(more.permission,) if more else (),
     )
 
 
@@ -131,13 +142,13 @@ async def _known(batch: Batch) -> _Known:
     buildings = (
         await Building.filter(community_id=community_id, code__in=codes["building_code"])
         .order_by("id")
-        .select_for_update()
+        .select_for_update(no_key=True)
     )
     ids = [building.id for building in buildings]
     units = await Unit.filter(building_id__in=ids, code__in=codes["unit_code"]) if ids else []
     parents = [*ids, *(unit.id for unit in units)]
     there = House.filter(parent_id__in=parents, code__in=codes["code"])
-    houses = await there.order_by("id").select_for_update() if parents else []
+    houses = await there.order_by("id").select_for_update(no_key=True) if parents else []
     return _Known(
         {**batch.memory.get("buildings", {}), **{one.code: one for one in buildings}},
         {(unit.building_id, unit.code): unit for unit in units},  # type: ignore[attr-defined]
@@ -214,13 +225,6 @@ def _changed(house: House, values: Mapping[str, Any]) -> bool:
             setattr(house, name, value)
             changed = True
     return changed
-
-
-async def _with_more(more: More, batch: Batch, found: Sequence[Finding]) -> Sequence[Finding]:
-    """What is found about the further columns of rows whose house is good."""
-    good = {one.row.line: one.plan.house for one in found if one.outcome is not Outcome.REFUSED}
-    said = await more.check(batch, good)
-    return [_merged(one, said[one.row.line]) if one.row.line in said else one for one in found]
 
 
 def _merged(house: Finding, more: Finding) -> Finding:

@@ -41,6 +41,19 @@ async def test_a_quick_run_keeps_and_prints_figures(tmp_path: Path) -> None:
     assert "memory a station" in printed
 
 
+async def test_a_quick_import_makes_every_good_row_and_nothing_twice(tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    printed = await run("--only", "import_houses", out=out)
+
+    _, rows = read(out)
+    figures = {row.metric: row for row in rows}
+    assert (figures["houses made"].value, figures["houses made"].n) == (1980, 2000)
+    assert figures["rows refused with a reason"].value == 20
+    assert figures["houses made by the same file again"].value == 0
+    assert figures["rows"].value > 0
+    assert "memory above rest, at most" in printed
+
+
 async def test_what_cannot_be_measured_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="unknown: emqx"):
         await run("--targets", "linli,emqx", out=tmp_path / "bench.json")
