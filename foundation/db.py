@@ -106,6 +106,8 @@ def _sqlite(path: Path, database: Database) -> dict[str, Any]:
             "file_path": str(path),
             "synchronous": database.sqlite_synchronous,
             "busy_timeout": 5000,
+            # What is deleted is overwritten with zeros: keys of people who are erased.
+            "secure_delete": 1,
         },
     }
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import structlog
 
-from business_api.residents import expiry, recompute
+from business_api.residents import erasing, expiry, recompute
 from foundation.jobs import Handler
 from foundation.runner import Context
 
@@ -24,4 +24,7 @@ def handlers(context: Context) -> dict[str, Handler]:
     async def recompute_all(_payload: dict[str, Any]) -> None:
         log.info("doors.recompute.done", repaired=await recompute.recompute(context))
 
-    return {CLOCK: clock, RECOMPUTE: recompute_all}
+    async def scrub(_payload: dict[str, Any]) -> None:
+        await erasing.scrub()
+
+    return {CLOCK: clock, RECOMPUTE: recompute_all, erasing.SCRUB: scrub}
