@@ -4,7 +4,7 @@ from business_api import auditing
 from business_api.actors import Actor
 from business_api.certification import personal
 from business_api.certification.models import Certification
-from business_api.certification.schemas import ComparisonOut, OwnerMatchOut
+from business_api.certification.schemas import ApplicantComparisonOut, OwnerMatchOut
 from business_api.people import sealing
 from business_api.people.errors import NothingToReveal
 from business_api.people.models import Person
@@ -12,7 +12,7 @@ from business_api.residents import reading
 from foundation.runner import Context
 
 
-async def compare(context: Context, actor: Actor, row: Certification) -> ComparisonOut:
+async def compare(context: Context, actor: Actor, row: Certification) -> ApplicantComparisonOut:
     """`row` against each owner of its house, by blind index. Audited: it is about people.
 
     Raises:
@@ -30,7 +30,9 @@ async def compare(context: Context, actor: Actor, row: Certification) -> Compari
     await auditing.note(
         context, actor, "certification.compare", f"certification/{row.id}", row.site
     )
-    return ComparisonOut(owners=[_match(row.name, phone, number, person) for _, person in owners])
+    return ApplicantComparisonOut(
+        owners=[_match(row.name, phone, number, person) for _, person in owners]
+    )
 
 
 def _match(name: str, phone: str, number: str, person: Person) -> OwnerMatchOut:

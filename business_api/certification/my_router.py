@@ -17,10 +17,10 @@ from business_api.certification.models import Certification
 from business_api.certification.schemas import (
     ApplyIn,
     AskIn,
-    ConfirmIn,
     HouseholdRequestOut,
     MyCertificationDetailOut,
     MyCertificationOut,
+    OwnerCodeIn,
     RefuseIn,
 )
 from business_api.certification.states import IllegalMove, State
@@ -126,7 +126,7 @@ async def ask(
     ),
 )
 async def confirm(
-    certification_id: UUID, body: ConfirmIn, context: Ctx, actor: CurrentActor, once: OnceOnly
+    certification_id: UUID, body: OwnerCodeIn, context: Ctx, actor: CurrentActor, once: OnceOnly
 ) -> Response:
     """Type the code that the owner was sent: the house and its doors from this moment on.
 

@@ -11,9 +11,9 @@ from business_api.certification import comparing, find, personal, reading, revie
 from business_api.certification.errors import NoSuchCertification
 from business_api.certification.models import Certification, Path
 from business_api.certification.schemas import (
+    ApplicantComparisonOut,
     CertificationDetailOut,
     CertificationOut,
-    ComparisonOut,
     ReasonIn,
 )
 from business_api.certification.states import IllegalMove, State
@@ -86,7 +86,7 @@ async def get_certification(
     operation_id="compareCertification",
     responses=documents(NoSuchCertification, NothingToReveal),
 )
-async def compare(certification_id: UUID, context: Ctx, actor: Reviewer) -> ComparisonOut:
+async def compare(certification_id: UUID, context: Ctx, actor: Reviewer) -> ApplicantComparisonOut:
     """Whether name, phone and ID number are those of an owner in the house file: yes or no."""
     row = await find.certification(actor, Permission.CERTIFICATION_REVIEW, certification_id)
     return await comparing.compare(context, actor, row)

@@ -48,7 +48,7 @@ class AskIn(In):
     owner_id: UUID | None = None
 
 
-class ConfirmIn(In):
+class OwnerCodeIn(In):
     """The code that the owner was sent."""
 
     code: TypedCode
@@ -176,7 +176,7 @@ class OwnerMatchOut(Out):
     id_number: bool | None
 
 
-class ComparisonOut(Out):
+class ApplicantComparisonOut(Out):
     """The application against each owner in the house file; empty: none is registered."""
 
     owners: list[OwnerMatchOut]

@@ -25,14 +25,14 @@ class CodeOut(Out):
     batch: str
 
 
-class GenerateIn(In):
+class GenerateCodesIn(In):
     """How many codes to make."""
 
     count: int = Field(ge=1, le=1000)
     batch: Batch = ""
 
 
-class GeneratedOut(Out):
+class GeneratedCodesOut(Out):
     """The new codes, sorted."""
 
     batch: str
@@ -56,7 +56,7 @@ class LineErrorOut(Out):
     reason: str
 
 
-class ImportOut(Out):
+class PoolImportOut(Out):
     """What became of a list. `known` were there already; `errors` holds the first 500 faults."""
 
     added: int

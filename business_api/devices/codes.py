@@ -14,10 +14,10 @@ from business_api.deps import Ctx, needs
 from business_api.devices.code_schemas import (
     Batch,
     CodeOut,
-    GeneratedOut,
-    GenerateIn,
+    GenerateCodesIn,
+    GeneratedCodesOut,
     ImportCodesIn,
-    ImportOut,
+    PoolImportOut,
     ReaderOut,
 )
 from business_api.idempotency import KeyReused, OnceOnly, RequestInFlight
@@ -69,19 +69,19 @@ async def list_free_codes(_: Viewer, search: SearchQuery = "", limit: Limit = 20
     "/communication-codes",
     operation_id="generateCommunicationCodes",
     status_code=status.HTTP_201_CREATED,
-    response_model=GeneratedOut,
+    response_model=GeneratedCodesOut,
     responses=documents(KeyReused, RequestInFlight),
 )
 async def generate_codes(
-    body: GenerateIn, actor: Manager, context: Ctx, once: OnceOnly
+    body: GenerateCodesIn, actor: Manager, context: Ctx, once: OnceOnly
 ) -> Response:
     """Make new codes."""
 
-    async def act() -> GeneratedOut:
+    async def act() -> GeneratedCodesOut:
         made = await communication_codes.generate(
             body.count, body.batch, actor=actor.audit, clock=context.clock
         )
-        return GeneratedOut(batch=body.batch, codes=made)
+        return GeneratedCodesOut(batch=body.batch, codes=made)
 
     return await once(act)
 
@@ -91,12 +91,12 @@ async def generate_codes(
     operation_id="importCommunicationCodes",
     responses=documents(TooManyAtOnce),
 )
-async def import_codes(body: ImportCodesIn, actor: Manager, context: Ctx) -> ImportOut:
+async def import_codes(body: ImportCodesIn, actor: Manager, context: Ctx) -> PoolImportOut:
     """Add codes that were made elsewhere; one that is known stays as it is."""
     report = await communication_codes.import_codes(
         body.codes, body.batch, actor=actor.audit, clock=context.clock
     )
-    return ImportOut.model_validate(report)
+    return PoolImportOut.model_validate(report)
 
 
 @router.post(
@@ -169,7 +169,7 @@ async def import_readers(
     actor: Manager,
     context: Ctx,
     batch: Annotated[Batch, Query()] = "",
-) -> ImportOut:
+) -> PoolImportOut:
     """蓝牙设备导入: a CSV file of number and model, with or without a header line; 1 MiB.
 
     UTF-8, or GB 18030 as Excel writes it in China. Lines with faults are named and left
@@ -179,7 +179,7 @@ async def import_readers(
     if media_type not in _CSV:
         raise NotCsv
     report = await bluetooth.import_csv(_text(body), batch, actor=actor.audit, clock=context.clock)
-    return ImportOut.model_validate(report)
+    return PoolImportOut.model_validate(report)
 
 
 def _text(body: bytes) -> str:

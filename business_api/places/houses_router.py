@@ -29,8 +29,8 @@ from business_api.places.models import HouseClass, HouseState
 from business_api.places.schemas import (
     DeletedOut,
     GeneratedHouseOut,
-    GeneratedOut,
-    GenerateIn,
+    GeneratedHousesOut,
+    GenerateHousesIn,
     HouseChangeIn,
     HouseIn,
     HouseOut,
@@ -123,8 +123,8 @@ async def create_house(
     responses=documents(NoSuchBuilding, NoSuchUnit, UnitMismatch, TooManyHouses),
 )
 async def generate_houses(
-    building_id: UUID, body: GenerateIn, context: Ctx, actor: Manager
-) -> GeneratedOut:
+    building_id: UUID, body: GenerateHousesIn, context: Ctx, actor: Manager
+) -> GeneratedHousesOut:
     """Make the houses of a building by floor and room; those that are there stay as they are."""
     building = await find.building(actor, Permission.HOUSE_MANAGE, building_id)
     pattern = generating.Pattern(
@@ -139,7 +139,7 @@ async def generate_houses(
         context, actor, building, body.unit_ids, pattern, preview=body.preview
     )
     existing = sum(house.exists for house in made)
-    return GeneratedOut(
+    return GeneratedHousesOut(
         created=len(made) - existing,
         existing=existing,
         houses=[GeneratedHouseOut.model_validate(house) for house in made],

@@ -273,7 +273,7 @@ class DeletedOut(Out):
     kept: list[KeptOut]
 
 
-class GenerateIn(In):
+class GenerateHousesIn(In):
     """Houses of a building by floor and room: 2 floors x 2 rooms are 0101 0102 0201 0202.
 
     `unit_ids`: in these units of the building; null: in all of them. `skip_floors`: floors
@@ -302,7 +302,7 @@ class GeneratedHouseOut(Out):
     exists: bool
 
 
-class GeneratedOut(Out):
+class GeneratedHousesOut(Out):
     """What was made, or would be."""
 
     created: int

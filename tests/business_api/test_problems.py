@@ -79,6 +79,11 @@ def test_language(accept: str, language: str) -> None:
     assert preferred(accept) == language
 
 
+async def test_every_shape_in_the_document_has_a_name_of_its_own(api: Api) -> None:
+    schemas = api.app.openapi()["components"]["schemas"]
+    assert [name for name in schemas if "__" in name] == [], "two classes share a name"
+
+
 async def test_title_in_the_language_of_the_caller(api: Api) -> None:
     chinese = await api.client.get("/v1/me")
     english = await api.client.get("/v1/me", headers={"Accept-Language": "en-GB"})
