@@ -19,7 +19,7 @@ from business_api.accounts.models import (
 from business_api.dictionary import seeds
 from business_api.files import uploads
 from business_api.idempotency_models import IdempotencyRecord
-from business_api.messages.models import Message
+from business_api.messages import forgetting
 from business_api.people import reveals
 from business_api.people.models import Reveal
 from business_api.sms import local
@@ -67,7 +67,7 @@ async def forget(context: Context) -> int:
         + await _delete(SmsMessage.filter(sent_at__lt=now - local.KEPT))
         + await _delete(IdempotencyRecord.filter(created_at__lt=now - idempotency.KEPT))
         + await _delete(SignInSession.filter(expires_at__lt=now - SESSIONS_KEPT))
-        + await _delete(Message.filter(created_at__lt=now - context.settings.messages.keep))
+        + await forgetting.forget(context)
         + await _delete(Reveal.filter(at__lt=now - reveals.KEPT))
         + await _delete(SignInSession.filter(ended_at__lt=now - SESSIONS_KEPT))
     )

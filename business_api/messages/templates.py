@@ -73,23 +73,6 @@ TEMPLATES: Final[Mapping[str, Template]] = {
         urgent=True,
         refs=frozenset({"certification_id"}),
     ),
-    "residence.began": Template(
-        Group.HOME,
-        Words("入住登记成功", "You have moved in"),
-        Words("您已登记入住{house}。", "You are registered as living in {house}."),
-        _APPS,
-        refs=frozenset({"house_id"}),
-    ),
-    "residence.ended": Template(
-        Group.HOME,
-        Words("入住登记已结束", "You have moved out"),
-        Words(
-            "您在{house}的入住登记已结束，相关门禁权限已失效。",
-            "You are no longer registered in {house}. Its doors no longer open.",
-        ),
-        _APPS | {SMS},
-        refs=frozenset({"house_id"}),
-    ),
 }
 
 

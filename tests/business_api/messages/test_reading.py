@@ -4,7 +4,16 @@ from uuid import UUID
 import pytest
 
 from business_api import housekeeping
-from business_api.messages.models import Delivery, Message, QuietHours
+from business_api.accounts.models import Account
+from business_api.messages import forgetting
+from business_api.messages.models import (
+    Delivery,
+    Message,
+    MessagePreference,
+    PushSubscription,
+    QuietHours,
+    WeChatBinding,
+)
 from business_api.messages.preferences import CHOICES
 from business_api.messages.routing import route
 from foundation.ids import new_id
@@ -170,3 +179,32 @@ async def test_messages_are_kept_half_a_year(api: Api, park: Estate):
     api.time.ahead = timedelta(days=2)
     await housekeeping.forget(api.context)
     assert (await Message.all().count(), await Delivery.all().count()) == (0, 0)
+
+
+async def test_nothing_is_left_of_an_account_that_is_gone(
+    api: Api, park: Estate, elsewhere: Estate
+):
+    for account in (park.admin, elsewhere.admin):
+        await told(api.context, [account.id])
+        await MessagePreference.create(account_id=account.id, group="home", channel="sms", on=False)
+        await QuietHours.create(account_id=account.id, begin=0, end=1, zone="UTC")
+        await WeChatBinding.create(
+            account_id=account.id,
+            openid_sealed=b"x",
+            openid_index=account.username,
+            created_at=api.time(),
+        )
+        await PushSubscription.create(
+            account_id=account.id,
+            session_id=new_id(),
+            endpoint_sealed=b"x",
+            endpoint_index=account.username,
+            key_sealed=b"x",
+            host="x",
+            created_at=api.time(),
+        )
+    await Account.filter(id=park.admin.id).update(deleted_at=api.time())
+    assert await forgetting.forget(api.context) == 5
+    for model in (Message, MessagePreference, QuietHours, WeChatBinding, PushSubscription):
+        assert await model.all().values_list("account_id", flat=True) == [elsewhere.admin.id]
+    assert await forgetting.forget(api.context) == 0
