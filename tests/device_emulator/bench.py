@@ -66,6 +66,8 @@ class Bench:
     ) -> None:
         self.config = config or Config()
         self.now = 1_000_000
+        self.lives = 0
+        """Grows with every power-up: what was under way in an earlier life is void."""
         self.toy = Toy()
         self.toy.now_ms = lambda: UNIX + self.now
         self.platform_up = True
@@ -95,6 +97,7 @@ class Bench:
     # --- power ---
 
     def power_on(self) -> None:
+        self.lives = life = self.lives + 1
         self.station = Station(
             MAC,
             json.loads(json.dumps(_text_keys(self.cells)), object_hook=_int_keys),
@@ -104,7 +107,8 @@ class Bench:
             rng=random.Random(7),
         )
         self._run(self.station.power_on())
-        self._run(self.station.step(self.now, self.levels))
+        if self.lives == life:
+            self._run(self.station.step(self.now, self.levels))
 
     def power_cycle(self, off_ms: int = 0) -> None:
         self._soon.clear()
@@ -146,7 +150,6 @@ class Bench:
             self._run(self.station.step(self.now, what))
         except PowerCut:
             self.cut_after = None
-            self._soon.clear()
             self.power_cycle()
 
     def keys(self, text: str) -> None:
@@ -224,6 +227,7 @@ class Bench:
         return self._ctr
 
     def _run(self, step: fx.Step) -> None:
+        life = self.lives
         if step.writes:
             self._count()
             apply(self.cells, step.writes)
@@ -231,7 +235,9 @@ class Bench:
         for effect in step.effects:
             self._count()
             self._perform(effect)
-        while self._soon:
+            if self.lives != life:
+                return  # it has restarted, and the rest went with the old life
+        while self._soon and self.lives == life:
             self._run(self.station.step(self.now, self._soon.popleft()))
 
     def _count(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from device_emulator import effects as fx
 from device_emulator import inputs as at
 from foundation.wire.command import Code
 from tests.device_emulator.bench import MAC, Bench
@@ -79,6 +80,39 @@ def test_whatever_is_cut_off_the_station_is_itself_again(story: Callable[[Bench]
         assert seqs == sorted(set(seqs)), place
         assert bench.station.journal.seq >= max([before, *seqs]), place
         assert bench.held() == list(bench.station.journal._rows), place
+
+
+def _restarted(bench: Bench) -> None:
+    bench.keys("###123456*2*")
+
+
+@pytest.mark.parametrize("start", [Bench.power_cycle, Bench.wipe, Bench.roll_back, _restarted])
+def test_a_start_that_is_cut_off_is_made_again(start: Callable[[Bench], None]) -> None:
+    cut = 0
+    for place in range(20):
+        bench = _bench()
+        bench.snapshot()
+        lives = bench.lives
+        bench.cut_after = place
+        start(bench)
+        cut += bench.cut_after is None
+        assert bench.lives > lives, place
+        bench.cut_after, bench.toy.known[MAC].pk = None, ""  # after a wipe its keys are others
+        bench.advance(90_000)
+        assert bench.state in {"IDLE", "ADS"}, place
+        assert bench.station.uplink.online, place
+        assert bench.held() == list(bench.station.journal._rows), place
+    assert cut
+
+
+def test_nothing_of_a_life_is_done_in_the_next() -> None:
+    bench = _bench()
+    told = len(bench.sent)
+    bench.station.journal.add("admin.reboot")
+    step = bench.station.step(bench.now, at.Tick())
+    bench._run(fx.Step((), (fx.Reboot(), fx.Hold(1), *step.effects)))
+    assert not bench.relays[1].on
+    assert len(bench.sent) == told
 
 
 def test_a_command_opens_once_at_most_wherever_the_plug_is_pulled() -> None:
