@@ -181,7 +181,7 @@ async def test_a_repeat_after_the_right_is_gone_still_tells_the_outcome(
     station = await air.connected()
     person = await resident(station)
     first = await commands.open(air.context, wish(station, person, request_key="k"))
-    await grants.clear_remote(person, HOUSE)
+    await grants.set_remote(person, HOUSE, ())
     assert await commands.open(air.context, wish(station, person, request_key="k")) == first
 
 
@@ -419,7 +419,7 @@ async def test_a_right_revoked_between_entry_and_sending_opens_nothing(
     station = await air.connected()
     person = await resident(station)
     opening = wish(station, person)  # the entry let it pass
-    await grants.clear_remote(person, HOUSE)
+    await grants.set_remote(person, HOUSE, ())
     with pytest.raises(DoorNotFound):
         await commands.open(air.context, opening)
     assert station.commands == []
@@ -453,7 +453,7 @@ async def test_a_suspended_person_opens_nothing_new_grants_or_not(rows: Tortoise
     station = await air.connected()
     person = await resident(station)
     await grants.suspend_remote(person, suspended=True)
-    await grants.clear_remote(person, HOUSE)
+    await grants.set_remote(person, HOUSE, ())
     await grants.set_remote(person, HOUSE, [station.place])
     outcome = await commands.open(air.context, wish(station, person))
     assert (outcome.state, outcome.code) == (CommandState.REFUSED, "person_suspended")

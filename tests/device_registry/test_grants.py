@@ -35,7 +35,7 @@ async def test_the_whole_set_is_replaced_for_one_house_only(rows: TortoiseContex
     assert await places(person, house) == {b, c}
     assert await places(person, second) == {a}
     assert await places(other, house) == {a}
-    await grants.clear_remote(person, house)
+    await grants.set_remote(person, house, ())
     assert await places(person, house) == set()
     assert await places(person, second) == {a}
 
@@ -45,7 +45,7 @@ async def test_without_a_house_a_set_is_a_set_too(rows: TortoiseContext) -> None
     await grants.set_remote(person, None, [a])
     await grants.set_remote(person, None, [a, b])
     assert await RemoteGrant.filter(person_id=person).count() == 2
-    await grants.clear_remote(person, None)
+    await grants.set_remote(person, None, ())
     assert await RemoteGrant.filter(person_id=person).count() == 0
 
 
