@@ -1,6 +1,8 @@
 """Working through a workbook: a chunk a transaction, from where the last one ended."""
 
+import asyncio
 import hashlib
+import time
 from collections import Counter as Tally
 from collections.abc import Hashable, Sequence
 from contextlib import aclosing
@@ -30,6 +32,8 @@ ROWS = Counter("import_rows_total", "Rows worked through, by outcome.", ["kind",
 
 MOST_ATTEMPTS: Final = 5
 """Beginnings without a finished chunk between them; then the import has failed."""
+_LONGEST_BREATH: Final = 0.1
+"""Seconds."""
 _TRIES: Final = 3
 """Of a chunk, when somebody else creates the same thing at the same time."""
 
@@ -136,7 +140,10 @@ class _Run:
                 new = findings[max(0, self._done - passed) :]
                 passed += len(lines)
                 if new:
+                    began = time.monotonic()
                     await self._do(new)
+                    # Doors are opened over the same database: others get as long as we took.
+                    await asyncio.sleep(min(time.monotonic() - began, _LONGEST_BREATH))
 
     def _read(
         self, line: int, texts: Sequence[str], columns: Sequence[Column | None]

@@ -1,1 +1,1 @@
-"""Communities, buildings, units and houses."""
+"""Zones, buildings, units and houses: the tree of places below a community."""

@@ -15,6 +15,7 @@ from business_api.paging import Page, PageQuery
 from business_api.places import buildings, deleting, find, names
 from business_api.places.errors import CodeTaken, NoSuchBuilding, NoSuchZone, PlaceInUse
 from business_api.places.models import Building, Zone
+from business_api.places.picking_schemas import TreeOut
 from business_api.places.schemas import (
     BuildingChangeIn,
     BuildingIn,
@@ -22,7 +23,6 @@ from business_api.places.schemas import (
     DeletedOut,
     IdsIn,
     KeptOut,
-    TreeOut,
 )
 from business_api.places.tree import tree
 from business_api.problems import documents

@@ -13,7 +13,7 @@ from tortoise.expressions import Q
 from business_api.deps import CurrentActor
 from business_api.paging import Page, PageQuery
 from business_api.places.models import Building, House, Unit
-from business_api.places.schemas import (
+from business_api.places.picking_schemas import (
     DirectoryBuildingOut,
     DirectoryHouseOut,
     DirectoryUnitOut,

@@ -35,6 +35,11 @@ NO_UNITS: Final = Reason(
 )
 
 _CHANGING: Final = ("room_no", "floor", "house_class", "area", "state")
+_READ: Final = (
+    *("id", "parent_id", "building_id", "operator_id", "company_id", "community_id"),
+    *("code", "version", *_CHANGING),
+)
+"""All but the times, which cost as much to read as everything else together."""
 _FOLLOWING: Final = frozenset({HouseState.VACANT, HouseState.OCCUPIED})
 _OFFERED: Final = 1000
 
@@ -148,7 +153,8 @@ async def _known(batch: Batch) -> _Known:
     units = await Unit.filter(building_id__in=ids, code__in=codes["unit_code"]) if ids else []
     parents = [*ids, *(unit.id for unit in units)]
     there = House.filter(parent_id__in=parents, code__in=codes["code"])
-    houses = await there.order_by("id").select_for_update(no_key=True) if parents else []
+    held = there.order_by("id").select_for_update(no_key=True)
+    houses = await held.only(*_READ) if parents else []
     return _Known(
         {**batch.memory.get("buildings", {}), **{one.code: one for one in buildings}},
         {(unit.building_id, unit.code): unit for unit in units},  # type: ignore[attr-defined]

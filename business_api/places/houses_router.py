@@ -24,19 +24,17 @@ from business_api.places.errors import (
     TooManyHouses,
     UnitMismatch,
 )
-from business_api.places.houses import Wanted
-from business_api.places.models import HouseClass, HouseState
-from business_api.places.schemas import (
-    DeletedOut,
+from business_api.places.house_schemas import (
     GeneratedHouseOut,
     GeneratedHousesOut,
     GenerateHousesIn,
     HouseChangeIn,
     HouseIn,
     HouseOut,
-    IdsIn,
-    KeptOut,
 )
+from business_api.places.houses import Wanted
+from business_api.places.models import HouseClass, HouseState
+from business_api.places.schemas import DeletedOut, IdsIn, KeptOut
 from business_api.problems import documents
 from business_api.schemas import Search
 from business_api.versions import IfMatch, IfMatchRequired, Stale, tag

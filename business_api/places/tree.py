@@ -8,7 +8,7 @@ from tortoise.functions import Count
 
 from business_api.organisations.models import Community
 from business_api.places.models import Building, House, Unit, Zone
-from business_api.places.schemas import TreeBuildingOut, TreeOut, TreeUnitOut, TreeZoneOut
+from business_api.places.picking_schemas import TreeBuildingOut, TreeOut, TreeUnitOut, TreeZoneOut
 
 
 async def tree(community: Community) -> TreeOut:
