@@ -10,44 +10,12 @@ from tortoise.expressions import Q, Subquery
 
 from business_api.accounts import management, private, scopes
 from business_api.accounts.models import Account, RoleGrant
+from business_api.accounts.staff_schemas import GrantOut, StaffOut
 from business_api.actors import Actor
 from business_api.authz import decide
 from business_api.authz.permissions import Permission
 from business_api.authz.roles import Role
-from business_api.authz.scope import ScopeType
 from foundation.runner import Context
-
-
-@dataclass(frozen=True, slots=True)
-class GrantRow:
-    """A role that somebody holds, held or will hold, and where."""
-
-    id: UUID
-    role: Role
-    scope_type: ScopeType
-    scope_id: UUID | None
-    scope_name: str
-    valid_from: datetime | None
-    valid_to: datetime | None
-    live: bool
-    may_take: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StaffRow:
-    """An account, as staff see it: of its roles those within their reach."""
-
-    id: UUID
-    username: str | None
-    name: str
-    phone: str | None
-    disabled_at: datetime | None
-    must_change_password: bool
-    second_factor: bool
-    created_at: datetime
-    version: int
-    may_manage: bool
-    grants: list[GrantRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +32,7 @@ class Wanted:
 
 async def listed(
     context: Context, actor: Actor, wanted: Wanted, *, offset: int, limit: int
-) -> tuple[list[StaffRow], int]:
+) -> tuple[list[StaffOut], int]:
     """The accounts with a role within the actor's reach, by name; and how many.
 
     Five statements, and one for each level at which they hold roles (`scopes.names_of`).
@@ -87,7 +55,7 @@ async def listed(
     return await rows(context, actor, accounts), await found.count()
 
 
-async def one(context: Context, actor: Actor, account_id: UUID) -> StaffRow:
+async def one(context: Context, actor: Actor, account_id: UUID) -> StaffOut:
     """One account.
 
     Raises:
@@ -97,7 +65,7 @@ async def one(context: Context, actor: Actor, account_id: UUID) -> StaffRow:
     return (await rows(context, actor, [held.account]))[0]
 
 
-async def grant(actor: Actor, row: RoleGrant) -> GrantRow:
+async def grant(actor: Actor, row: RoleGrant) -> GrantOut:
     """One role that somebody holds. One statement."""
     return _grant(actor, row, await scopes.names_of([(row.scope_type, row.scope_id)]))
 
@@ -114,7 +82,7 @@ async def roles_of(account_ids: Sequence[UUID], now: datetime) -> dict[UUID, lis
     return words
 
 
-async def rows(context: Context, actor: Actor, accounts: Sequence[Account]) -> list[StaffRow]:
+async def rows(context: Context, actor: Actor, accounts: Sequence[Account]) -> list[StaffOut]:
     """`accounts` as `actor` sees them."""
     if not accounts:
         return []
@@ -147,10 +115,10 @@ def _row(
     actor: Actor,
     held: management.Held,
     residents: Collection[UUID],
-    grants: list[GrantRow],
-) -> StaffRow:
+    grants: list[GrantOut],
+) -> StaffOut:
     account = held.account
-    return StaffRow(
+    return StaffOut(
         id=account.id,
         username=account.username,
         name=account.name,
@@ -165,9 +133,9 @@ def _row(
     )
 
 
-def _grant(actor: Actor, row: RoleGrant, called: dict[UUID, str]) -> GrantRow:
+def _grant(actor: Actor, row: RoleGrant, called: dict[UUID, str]) -> GrantOut:
     own = row.account_id == actor.account_id  # type: ignore[attr-defined]
-    return GrantRow(
+    return GrantOut(
         id=row.id,
         role=row.role,
         scope_type=row.scope_type,
@@ -175,6 +143,7 @@ def _grant(actor: Actor, row: RoleGrant, called: dict[UUID, str]) -> GrantRow:
         scope_name=called.get(row.scope_id, "") if row.scope_id else "",
         valid_from=row.valid_from,
         valid_to=row.valid_to,
+        granted_by=row.granted_by,
         live=row.grant.live(actor.now),
         may_take=not own
         and not row.over(actor.now)

@@ -1,34 +1,15 @@
 """The signed-in account, for itself."""
 
-from dataclasses import dataclass
-from uuid import UUID
-
 from business_api.accounts import private
 from business_api.accounts.errors import NoSuchAccount
 from business_api.accounts.models import Account
+from business_api.accounts.schemas import MeOut
 from business_api.actors import Actor, Duty
 from business_api.authz.roles import Role
 from foundation.runner import Context
 
 
-@dataclass(frozen=True, slots=True)
-class Me:
-    """What a screen needs to know first. `phone`: masked."""
-
-    id: UUID
-    username: str | None
-    name: str
-    phone: str | None
-    language: str
-    has_password: bool
-    must_change_password: bool
-    second_factor: bool
-    must_set_up_second_factor: bool
-    roles: list[Role]
-    session_id: UUID
-
-
-async def of(context: Context, actor: Actor) -> Me:
+async def of(context: Context, actor: Actor) -> MeOut:
     """The account of `actor`. One statement.
 
     Raises:
@@ -38,7 +19,7 @@ async def of(context: Context, actor: Actor) -> Me:
     if account is None:
         raise NoSuchAccount
     held = {grant.role for grant in actor.grants if grant.live(actor.now)}
-    return Me(
+    return MeOut(
         id=account.id,
         username=account.username,
         name=account.name,

@@ -38,11 +38,6 @@ async def use(context: Context, account: Account, typed: str) -> bool:
     return bool(await unused.update(used_at=context.clock()))
 
 
-async def left(account: Account) -> int:
-    """How many are unused. One statement."""
-    return await RecoveryCode.filter(account_id=account.id, used_at=None).count()
-
-
 async def forget(account: Account) -> None:
     """There are none any more. One statement."""
     await RecoveryCode.filter(account_id=account.id).delete()

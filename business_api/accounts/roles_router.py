@@ -41,8 +41,7 @@ async def list_grants(
 ) -> Page[GrantOut]:
     """The roles an account holds, held and will hold within reach, the oldest first."""
     held = (await listing.one(context, actor, account_id)).grants
-    shown = [GrantOut.model_validate(row) for row in held]
-    return paged.of(shown[paged.offset :][: paged.size], len(shown))
+    return paged.of(held[paged.offset :][: paged.size], len(held))
 
 
 @router.post(
@@ -71,7 +70,7 @@ async def give_role(
             valid_from=body.valid_from,
             valid_to=body.valid_to,
         )
-        return GrantOut.model_validate(await listing.grant(actor, given))
+        return await listing.grant(actor, given)
 
     return await once(act)
 

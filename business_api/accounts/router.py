@@ -111,7 +111,7 @@ async def end_session(session_id: UUID, context: Ctx, actor: CurrentActor) -> No
 @router.get("/me", operation_id="me")
 async def show_me(context: Ctx, actor: SignedInActor) -> MeOut:
     """Who is signed in."""
-    return MeOut.model_validate(await me.of(context, actor))
+    return await me.of(context, actor)
 
 
 @router.post(

@@ -123,7 +123,7 @@ class PasswordIn(In):
     new: Password
 
 
-class ConfirmIn(In):
+class ConfirmFactorIn(In):
     """The current password, again."""
 
     password: Password

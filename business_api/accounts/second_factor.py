@@ -4,7 +4,6 @@ Enrolled in two steps: the secret is shown, and nothing is asked for until one r
 shown that the authenticator has it. A code is good once and one step (30 s) early or late.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -17,6 +16,7 @@ from business_api import auditing
 from business_api.accounts import accounts, login, private, recovery_codes, sessions
 from business_api.accounts.home import home
 from business_api.accounts.models import Account
+from business_api.accounts.schemas import EnrolmentOut
 from business_api.actors import Actor
 from foundation.errors import DomainError, Kind
 from foundation.runner import Context
@@ -54,16 +54,7 @@ class SecondFactorOff(DomainError):
     title_zh = "两步验证未开启"
 
 
-@dataclass(frozen=True, slots=True)
-class Enrolment:
-    """What an authenticator needs, shown once. `qr_svg`: the URI as an SVG element."""
-
-    secret: str
-    uri: str
-    qr_svg: str
-
-
-async def begin(context: Context, actor: Actor, password: str, address: str) -> Enrolment:
+async def begin(context: Context, actor: Actor, password: str, address: str) -> EnrolmentOut:
     """Make a secret for the actor's authenticator. One not confirmed yet is replaced.
 
     Raises:
@@ -80,7 +71,8 @@ async def begin(context: Context, actor: Actor, password: str, address: str) -> 
         await account.save(update_fields=["data_key", "totp_sealed"])
     called = account.username or str(account.id)
     uri = pyotp.TOTP(secret).provisioning_uri(name=called, issuer_name=_ISSUER)
-    return Enrolment(secret, uri, segno.make(uri, micro=False).svg_inline(scale=4))
+    qr_svg = segno.make(uri, micro=False).svg_inline(scale=4)
+    return EnrolmentOut(secret=secret, uri=uri, qr_svg=qr_svg)
 
 
 async def confirm(context: Context, actor: Actor, code: str, address: str) -> list[str]:

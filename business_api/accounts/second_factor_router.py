@@ -9,7 +9,7 @@ from business_api.accounts.passwords import SignInBusy
 from business_api.accounts.schemas import (
     CodeIn,
     ConfirmBothIn,
-    ConfirmIn,
+    ConfirmFactorIn,
     EnrolmentOut,
     RecoveryCodesOut,
 )
@@ -26,13 +26,11 @@ router = APIRouter(prefix="/me/second-factor", tags=["sign-in"])
     responses=documents(WrongPassword, SecondFactorOn, TooManyTries, SignInBusy),
 )
 async def begin(
-    body: ConfirmIn, request: Request, context: Ctx, actor: EnrollingActor
+    body: ConfirmFactorIn, request: Request, context: Ctx, actor: EnrollingActor
 ) -> EnrolmentOut:
     """Make a secret for an authenticator. Nothing is asked for until it is confirmed."""
-    enrolment = await second_factor.begin(
-        context, actor, body.password.get_secret_value(), client_address(request)
-    )
-    return EnrolmentOut.model_validate(enrolment)
+    password = body.password.get_secret_value()
+    return await second_factor.begin(context, actor, password, client_address(request))
 
 
 @router.post(

@@ -3,12 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Query, Response, status
 
 from business_api import versions
 from business_api.accounts import (
     accounts,
-    first_passwords,
     listing,
     passwords,
     roles,
@@ -26,7 +25,6 @@ from business_api.accounts.errors import (
     ResidentsAccount,
     UsernameTaken,
 )
-from business_api.accounts.first_passwords import NoFirstPasswords
 from business_api.accounts.listing import Wanted
 from business_api.accounts.passwords import SignInBusy, WeakPassword
 from business_api.accounts.second_factor import SecondFactorOff
@@ -43,9 +41,6 @@ from business_api.authz.permissions import Permission
 from business_api.authz.roles import Role
 from business_api.deps import Ctx, needs
 from business_api.idempotency import OnceOnly
-from business_api.imports import uploads, workbooks
-from business_api.imports.errors import NoSuchImport
-from business_api.language import language_of
 from business_api.organisations.errors import NoSuchCommunity, NoSuchCompany, NoSuchOperator
 from business_api.paging import Page, PageQuery
 from business_api.phones import BadPhone
@@ -55,7 +50,6 @@ from business_api.schemas import Search
 from business_api.versions import IfMatch, Stale
 
 router = APIRouter(prefix="/accounts", tags=["staff"])
-imports_router = APIRouter(tags=["staff"])
 
 Viewer = Annotated[Actor, needs(Permission.ACCOUNT_VIEW)]
 Manager = Annotated[Actor, needs(Permission.ACCOUNT_MANAGE)]
@@ -82,7 +76,7 @@ async def list_accounts(
     rows, total = await listing.listed(
         context, actor, wanted, offset=paged.offset, limit=paged.size
     )
-    return paged.of([StaffOut.model_validate(row) for row in rows], total)
+    return paged.of(rows, total)
 
 
 @router.post(
@@ -105,9 +99,8 @@ async def create_account(body: StaffIn, context: Ctx, actor: Manager, once: Once
 
     async def act() -> NewStaffOut:
         made = await staff.create(context, actor, prepared, body.role, site)
-        row = await listing.one(context, actor, made.id)
-        shown = StaffOut.model_validate(row).model_dump()
-        return NewStaffOut(**shown, password=prepared.made_up)
+        shown = await listing.one(context, actor, made.id)
+        return NewStaffOut(**shown.model_dump(), password=prepared.made_up)
 
     return await once(act, secret=True)
 
@@ -117,9 +110,9 @@ async def get_account(
     account_id: UUID, context: Ctx, actor: Viewer, response: Response
 ) -> StaffOut:
     """One account."""
-    row = await listing.one(context, actor, account_id)
-    versions.tag(response, row.version)
-    return StaffOut.model_validate(row)
+    shown = await listing.one(context, actor, account_id)
+    versions.tag(response, shown.version)
+    return shown
 
 
 @router.patch(
@@ -185,21 +178,3 @@ async def enable_account(account_id: UUID, context: Ctx, actor: Manager) -> None
 async def reset_second_factor(account_id: UUID, context: Ctx, actor: Manager) -> None:
     """Forget the second factor of somebody who has lost it. All its sessions end."""
     await staff.reset_second_factor(context, actor, account_id)
-
-
-@imports_router.post(
-    "/imports/{import_id}/first-passwords",
-    operation_id="fetchFirstPasswords",
-    response_class=Response,
-    responses={
-        **documents(NoSuchImport, NoFirstPasswords),
-        200: {"content": {workbooks.MEDIA_TYPE: {"schema": {"type": "string"}}}},
-    },
-)
-async def fetch_first_passwords(
-    import_id: UUID, context: Ctx, actor: Manager, request: Request
-) -> Response:
-    """The passwords that an import of accounts made up, for who sent it, once."""
-    job = await uploads.find(actor, import_id, Permission.ACCOUNT_MANAGE)
-    file = await first_passwords.fetch(context, actor, job, language_of(request))
-    return workbooks.answer(file, f"passwords-{job.id}.xlsx")

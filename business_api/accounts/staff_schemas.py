@@ -57,6 +57,7 @@ class GrantOut(Out):
     scope_name: str
     valid_from: datetime | None
     valid_to: datetime | None
+    granted_by: UUID | None
     live: bool
     may_take: bool
 
