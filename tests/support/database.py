@@ -9,8 +9,7 @@ from pathlib import Path
 import asyncpg
 from pydantic import SecretStr
 
-from business_api.migrations._row_security import statements
-from foundation import db, migrate
+from foundation import migrate
 from foundation.settings import Database
 
 APPLICATION = "application"
@@ -61,10 +60,5 @@ async def postgres(server: str, *, empty: bool = False) -> AsyncIterator[Databas
 
 
 async def _migrated(database: Database) -> None:
+    assert await migrate.differences() == [], "models and migrations differ: `make migrations`"
     await migrate.upgrade(database)
-    if await migrate.differences():  # while the tables of the business are being rebuilt
-        async with db.opened(database) as context:
-            await context.generate_schemas(safe=True)
-            if db.is_postgres():
-                for statement in statements():
-                    await db.connection().execute_query(statement)

@@ -4,6 +4,11 @@ The fence is a setting of the session. Without one nothing is seen; `*` is every
 holds for the owner of the tables too, only a superuser is above it.
 """
 
+from tortoise import migrations
+
+from foundation.migration_sql import ByDialect
+
+
 _TABLES = {
     "business_community": "ARRAY[operator_id, company_id, id]",
     "business_zone": "ARRAY[operator_id, company_id, community_id]",
@@ -26,7 +31,7 @@ $$
 """
 
 
-def statements() -> list[str]:
+def _statements() -> list[str]:
     made = [_FENCE]
     for table, ids in _TABLES.items():
         # In parentheses with SELECT each is worked out once a statement, not once a row.
@@ -39,3 +44,9 @@ def statements() -> list[str]:
             f"CREATE POLICY tenants ON {table} USING ({inside}) WITH CHECK ({inside})",
         ]
     return made
+
+
+class Migration(migrations.Migration):
+    dependencies = [("business", "0001_initial")]
+
+    operations = [ByDialect(sqlite=[], postgres=_statements())]
