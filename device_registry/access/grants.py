@@ -88,6 +88,43 @@ async def set_remote(
         )
 
 
+async def clear_house(
+    house_id: UUID,
+    person_ids: Collection[UUID],
+    *,
+    actor: str = PLATFORM,
+    community_id: UUID | None = None,
+    clock: Clock = utc_now,
+) -> None:
+    """Take back all that these persons may open in the name of one house.
+
+    Joins the caller's transaction. Four statements and a lock, however many persons.
+    """
+    if not person_ids:
+        return
+    async with in_transaction():
+        await sql.serialise(*sorted(f"grants/{person_id}" for person_id in person_ids))
+        theirs = RemoteGrant.filter(house_id=house_id, person_id__in=list(person_ids))
+        held = set(await theirs.values_list("person_id", flat=True))
+        await theirs.delete()
+        lines = [
+            audit.Line(
+                actor,
+                "grant.set_remote",
+                f"account/{person_id}",
+                community_id,
+                {"house": str(house_id), "places": [], "valid_from": None, "valid_to": None},
+            )
+            for person_id in sorted(held)
+        ]
+        await audit.append_all(lines, clock=clock)
+
+
+async def forget_expired(before: datetime) -> int:
+    """Delete rights that were over before then, and opened nothing any more; how many."""
+    return await RemoteGrant.filter(valid_to__lte=before).delete()
+
+
 async def suspend_remote(
     person_id: UUID,
     suspended: bool,
