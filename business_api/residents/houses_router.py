@@ -80,7 +80,7 @@ async def move_in(
         found = await find.occupancy(actor, Permission.RESIDENT_VIEW, home.id)
         return await showing.resident(context, actor, found)
 
-    return await once(act)
+    return await once(act, secret=True)
 
 
 @router.put(
@@ -118,7 +118,7 @@ async def move_out(
         names = await listing.names_of([made])
         return (await showing.hand_over_list(context, [made], names))[0]
 
-    return await once(act)
+    return await once(act, secret=True)
 
 
 @router.get(
