@@ -16,7 +16,11 @@ from tests.business_api.devices.conftest import Doors
 TEXTS = ("\0", "a\0b", "\ud800", "%", "'", '"; --', "\u202e", "x" * 5000, "\n", "", " ")
 NUMBERS = (-1, 0, 2**31, 2**63, 2**70, 10**400, 1.5, True, None)
 STRANGE: tuple[Any, ...] = (*TEXTS, *NUMBERS, [], {}, [[]] * 50)
-ENDLESS = {"watchLive"}
+ENDLESS = {"watchLive", "watchMessages"}
+FOR_ALL = {"findBuildings", "findUnits", "findHouses"}
+"""What every signed-in account may know: names of places to live in."""
+AWAY = {"/problems/sign-in-busy", "/problems/wechat-off"}
+"""True answers for want of time, or of a provider."""
 
 
 def operations(api: Api) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -59,6 +63,7 @@ def unlimited(api: Api) -> None:
     api.app.state.requests_per_account._cost = 0
 
 
+@pytest.mark.timeout(600)  # some ten thousand requests
 @pytest.mark.usefixtures("unlimited")
 async def test_no_value_is_more_than_a_mistake_of_the_caller(doors: Doors) -> None:
     api, headers = doors.api, doors.staff | {"If-Match": '"1"'}
@@ -67,7 +72,7 @@ async def test_no_value_is_more_than_a_mistake_of_the_caller(doors: Doors) -> No
     async def tried(method: str, path: str, **request: Any) -> None:
         shown = f"{method} {path} {str(request)[:120]!a}"
         answer = await ask(api, method, path, headers, **request)
-        if answer.status_code >= 500 and answer.json()["type"] != "/problems/sign-in-busy":
+        if answer.status_code >= 500 and answer.json()["type"] not in AWAY:
             failures.append((answer.status_code, shown))
 
     for method, path, operation in operations(api):
@@ -125,7 +130,7 @@ async def test_every_operation_asks_who_calls(doors: Doors, elsewhere: Estate) -
         assert (await ask(api, method, real, {})).status_code == 401, name
         forged = {"Authorization": "Bearer eyJhbGciOiJub25lIn0.e30."}
         assert (await ask(api, method, real, forged)).status_code == 401, name
-        if "{" not in path or "{code}" in path:
+        if "{" not in path or "{code}" in path or name in FOR_ALL:
             continue
         asked += 1
         body = body_of(api, operation)
