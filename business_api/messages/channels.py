@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from business_api.language import Language
-from business_api.messages.models import Channel, State
+from business_api.messages.models import Channel, DeliveryState
 from foundation.settings_outside import Messages
 
 log = structlog.get_logger()
@@ -41,32 +41,32 @@ class Outcome:
     has passed, if it is to be tried again.
     """
 
-    state: State
+    state: DeliveryState
     error: str = ""
     after: timedelta | None = None
 
 
-SENT = Outcome(State.SENT)
+SENT = Outcome(DeliveryState.SENT)
 
 
 def failed(error: str, after: timedelta | None = None) -> Outcome:
     """Not this time."""
-    return Outcome(State.FAILED, error, after)
+    return Outcome(DeliveryState.FAILED, error, after)
 
 
 def skipped(error: str) -> Outcome:
     """Not wanted or not possible any more, and nobody's fault."""
-    return Outcome(State.SKIPPED, error)
+    return Outcome(DeliveryState.SKIPPED, error)
 
 
 def dead(error: str) -> Outcome:
     """It would fail every time."""
-    return Outcome(State.DEAD, error)
+    return Outcome(DeliveryState.DEAD, error)
 
 
 def put_off(error: str, after: timedelta) -> Outcome:
     """Not tried now; the try does not count."""
-    return Outcome(State.WAITING, error, after)
+    return Outcome(DeliveryState.WAITING, error, after)
 
 
 @dataclass(slots=True)

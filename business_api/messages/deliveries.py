@@ -15,7 +15,7 @@ from tortoise.transactions import in_transaction
 
 from business_api.messages import lanes
 from business_api.messages.channels import Outcome
-from business_api.messages.models import Channel, Delivery, State
+from business_api.messages.models import Channel, Delivery, DeliveryState
 from business_api.messages.routing import DELIVERIES
 from foundation import conditions
 from foundation.backoff import pause
@@ -63,12 +63,12 @@ async def settle(
     for delivery in batch:
         outcome = outcomes[delivery.id]
         if (
-            outcome.state is State.FAILED
+            outcome.state is DeliveryState.FAILED
             and delivery.attempts >= context.settings.messages.attempts
         ):
-            outcome = Outcome(State.DEAD, "attempts")
+            outcome = Outcome(DeliveryState.DEAD, "attempts")
         # Only who comes again needs to be told apart by how often it came.
-        again = delivery.attempts if outcome.state is State.FAILED else 0
+        again = delivery.attempts if outcome.state is DeliveryState.FAILED else 0
         alike[outcome, again].append(delivery.id)
     counts: Counter[str] = Counter()
     async with in_transaction():
@@ -77,7 +77,7 @@ async def settle(
             held = Delivery.filter(id__in=ids, lease=batch[0].lease)
             settled = await held.update(**_columns(outcome, attempts, now))
             counts[_LABEL[outcome.state]] += settled
-            if outcome.state is State.DEAD and outcome.error in _UNSENDABLE:
+            if outcome.state is DeliveryState.DEAD and outcome.error in _UNSENDABLE:
                 lost += settled
         if lost:
             detail = f"{lost} given up at once"
@@ -87,24 +87,24 @@ async def settle(
 
 
 _LABEL: Final = {
-    State.SENT: "sent",
-    State.FAILED: "retried",
-    State.SKIPPED: "skipped",
-    State.DEAD: "dead",
-    State.WAITING: "put_off",
+    DeliveryState.SENT: "sent",
+    DeliveryState.FAILED: "retried",
+    DeliveryState.SKIPPED: "skipped",
+    DeliveryState.DEAD: "dead",
+    DeliveryState.WAITING: "put_off",
 }
 
 
 def _columns(outcome: Outcome, attempts: int, now: datetime) -> dict[str, object]:
     columns: dict[str, object] = {"state": outcome.state, "lease": None, "error": outcome.error}
     match outcome.state:
-        case State.FAILED:
+        case DeliveryState.FAILED:
             wait = outcome.after or pause(attempts, first=FIRST_PAUSE, most=LONGEST_PAUSE)
             columns["next_try"] = now + wait
-        case State.WAITING:
+        case DeliveryState.WAITING:
             columns |= {"next_try": now + (outcome.after or FIRST_PAUSE)}
             columns["attempts"] = F("attempts") - 1
-        case State.SENT:
+        case DeliveryState.SENT:
             columns |= {"next_try": None, "sent_at": now}
         case _:
             columns["next_try"] = None
@@ -113,7 +113,7 @@ def _columns(outcome: Outcome, attempts: int, now: datetime) -> dict[str, object
 
 async def dead(limit: int) -> tuple[list[Delivery], int]:
     """What was given up, with its message, the latest first, and how much. Two statements."""
-    given_up = Delivery.filter(state=State.DEAD)
+    given_up = Delivery.filter(state=DeliveryState.DEAD)
     rows = await given_up.select_related("message").order_by("-id").limit(limit)
     return rows, await given_up.count()
 
@@ -121,6 +121,6 @@ async def dead(limit: int) -> tuple[list[Delivery], int]:
 async def revive(context: Context, channel: Channel) -> int:
     """Try what a channel has given up once more; how many. Kick `routing.OUT` after it."""
     await conditions.clear(GIVEN_UP, f"channel/{channel}", clock=context.clock)
-    return await Delivery.filter(state=State.DEAD, channel=channel).update(
-        state=State.WAITING, attempts=0, error="", next_try=context.clock()
+    return await Delivery.filter(state=DeliveryState.DEAD, channel=channel).update(
+        state=DeliveryState.WAITING, attempts=0, error="", next_try=context.clock()
     )

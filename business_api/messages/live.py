@@ -1,11 +1,13 @@
 """`GET /v1/me/messages/live`: what one is told, as it is told, as server-sent events."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import format_sse_event
@@ -70,6 +72,8 @@ class OpenApps(Streams[Open]):
         """
         self.room_for(actor)
         async with self.opened(Open(actor)) as stream:
+            if len(self._watchers) == 1:
+                self._last = None  # nobody has looked since the one before went
             async with self._looking:
                 if self._last is None:
                     self._last = await last_round()
@@ -87,12 +91,13 @@ class OpenApps(Streams[Open]):
 
     async def _hand_out(self, after: int, until: int) -> None:
         accounts = {stream.actor.account_id for stream in self._watchers}
-        rows = await Message.filter(
+        news: defaultdict[UUID, list[Message]] = defaultdict(list)
+        for row in await Message.filter(
             account_id__in=list(accounts), round__gt=after, round__lte=until
-        ).order_by("round", "id")
+        ).order_by("round", "id"):
+            news[row.account_id].append(row)
         for stream in self._watchers:
-            mine = [row for row in rows if row.account_id == stream.actor.account_id]
-            for told in told_of(mine):
+            for told in told_of(news.get(stream.actor.account_id, [])):
                 stream.put(told)
 
 

@@ -26,7 +26,7 @@ class Lane(IntEnum):
     """Told to many at once: a notice to a whole community does not hold up a single word."""
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     """Of one delivery."""
 
     WAITING = "waiting"
@@ -83,7 +83,7 @@ class Delivery(Model):
     target = fields.CharField(max_length=36, default="")
     """The push subscription; empty where an account has only one address."""
     lane = fields.IntEnumField(Lane)
-    state = fields.CharEnumField(State, max_length=8, default=State.WAITING)
+    state = fields.CharEnumField(DeliveryState, max_length=8, default=DeliveryState.WAITING)
     attempts = fields.IntField(default=0)
     next_try = fields.DatetimeField(null=True)
     lease = fields.UUIDField(null=True)

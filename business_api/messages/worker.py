@@ -11,7 +11,7 @@ from tortoise.functions import Count
 
 from business_api.messages import deliveries, letters
 from business_api.messages.channels import Port, Report, put_off
-from business_api.messages.models import Channel, Delivery, Message, State
+from business_api.messages.models import Channel, Delivery, DeliveryState, Message
 from business_api.messages.routing import OUT, route
 from business_api.messages.tell import TOPIC
 from foundation import conditions
@@ -124,7 +124,7 @@ def pause_of(downs: int) -> timedelta:
 async def measure() -> None:
     """Set the gauges. Two statements, along indexes."""
     UNROUTED.set(await Message.filter(round=None).count())
-    open_ = [State.WAITING, State.FAILED, State.DEAD]
+    open_ = [DeliveryState.WAITING, DeliveryState.FAILED, DeliveryState.DEAD]
     rows = (
         await Delivery.filter(state__in=open_)
         .annotate(number=Count("id"))
@@ -133,6 +133,6 @@ async def measure() -> None:
     )
     for channel in Channel:
         mine = {state: number for state, of, number in rows if of == channel}
-        dead = mine.pop(State.DEAD, 0)
+        dead = mine.pop(DeliveryState.DEAD, 0)
         WAITING.labels(channel.value).set(sum(mine.values()))
         DEAD.labels(channel.value).set(dead)

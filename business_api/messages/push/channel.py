@@ -19,7 +19,7 @@ from business_api.messages.channels import (
     failed,
     skipped,
 )
-from business_api.messages.models import Channel, State
+from business_api.messages.models import Channel, DeliveryState
 from business_api.messages.push import encryption, endpoints, subscriptions
 from business_api.messages.push.endpoints import BadEndpoint
 from business_api.messages.push.subscriptions import Browser
@@ -71,14 +71,16 @@ class PushChannel:
         self, batch: Sequence[Letter], report: Report, browsers: dict[str, Browser]
     ) -> None:
         """Keep what the outcomes tell about the browsers."""
-        by_state: dict[State, set[Browser]] = {state: set() for state in State}
+        by_state: dict[DeliveryState, set[Browser]] = {state: set() for state in DeliveryState}
         for letter in batch:
             outcome, browser = report.outcomes.get(letter.id), browsers.get(letter.target)
             if outcome is not None and browser is not None:
                 by_state[outcome.state].add(browser)
-        await subscriptions.forget([browser.id for browser in by_state[State.SKIPPED]])
-        good = {browser.id for browser in by_state[State.SENT]}
-        bad = {browser.id for browser in by_state[State.FAILED] | by_state[State.DEAD]}
+        await subscriptions.forget([browser.id for browser in by_state[DeliveryState.SKIPPED]])
+        good = {browser.id for browser in by_state[DeliveryState.SENT]}
+        bad = {
+            browser.id for browser in by_state[DeliveryState.FAILED] | by_state[DeliveryState.DEAD]
+        }
         await subscriptions.note(good, bad - good)
 
     async def _push(self, letter: Letter, browser: Browser) -> Outcome:

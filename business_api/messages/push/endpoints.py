@@ -33,6 +33,8 @@ _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 _TUNNELS: Final = tuple(
     map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96"))
 )
+_ADDRESSES: Final = 3
+"""Of one name that are tried."""
 _LOOKUPS: Final = 4
 """At once: names that take long must not use up the threads of the process."""
 
@@ -120,16 +122,24 @@ class _PublicOnly(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         try:
-            address = await self._judged(host, port)
+            addresses = await self._judged(host, port)
         except OSError as error:
             raise httpcore.ConnectError(type(error).__name__) from error
-        return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+        *others, last = addresses
+        for address in others:
+            try:
+                return await self._inner.connect_tcp(
+                    address, port, timeout, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return await self._inner.connect_tcp(last, port, timeout, local_address, socket_options)
 
     async def sleep(self, seconds: float) -> None:
         await self._inner.sleep(seconds)
 
-    async def _judged(self, host: str, port: int) -> str:
-        """The first address of `host`.
+    async def _judged(self, host: str, port: int) -> list[str]:
+        """The addresses of `host`, a few at most; all of them are judged.
 
         Raises:
             NotPublic: one of its addresses is not for us to talk to.
@@ -140,11 +150,13 @@ class _PublicOnly(httpcore.AsyncNetworkBackend):
         for address in found:
             if not (is_public(address) or any(address in own for own in self._networks)):
                 raise NotPublic
-        return str(found[0])
+        return [str(address) for address in found[:_ADDRESSES]]
 
 
 def _look_up(host: str, port: int) -> list[Address]:
     rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    if not rows:
+        raise OSError("the name has no address")
     return [ipaddress.ip_address(str(row[4][0]).partition("%")[0]) for row in rows]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from business_api.messages.models import Channel, Delivery, Lane, Message, State
+from business_api.messages.models import Channel, Delivery, DeliveryState, Lane, Message
 from foundation import conditions, db
 from foundation.clock import utc_now
 from foundation.ids import new_id
@@ -32,7 +32,7 @@ async def test_what_was_given_up_is_listed_and_tried_once_more(tmp_path: Path):
             account_id=account_id,
             channel=Channel.SMS,
             lane=Lane.FEW,
-            state=State.DEAD,
+            state=DeliveryState.DEAD,
             attempts=10,
             error="attempts",
         )
@@ -47,6 +47,6 @@ async def test_what_was_given_up_is_listed_and_tried_once_more(tmp_path: Path):
             done = await asyncio.to_thread(linli, "messages", "revive", channel, env=env)
             assert done.stdout.strip() == f"{number} deliveries are tried again."
         row = await Delivery.get()
-        assert (row.state, row.attempts, row.error) == (State.WAITING, 0, "")
+        assert (row.state, row.attempts, row.error) == (DeliveryState.WAITING, 0, "")
         assert row.next_try is not None
         assert await conditions.current(None) == []

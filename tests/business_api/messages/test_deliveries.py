@@ -10,10 +10,10 @@ from business_api.messages.deliveries import claim, settle
 from business_api.messages.models import (
     Channel,
     Delivery,
+    DeliveryState,
     Message,
     MessagePreference,
     QuietHours,
-    State,
 )
 from business_api.messages.routing import OUT, route
 from foundation import conditions
@@ -39,7 +39,7 @@ async def test_a_kick_brings_it_out(api: Api):
     [letter] = desk.letters
     assert (letter.title, letter.body) == ("房屋认证已通过", "您对1号楼 0101的认证已通过审核。")
     row = await Delivery.get()
-    assert (row.state, row.attempts, row.sent_at is not None) == (State.SENT, 1, True)
+    assert (row.state, row.attempts, row.sent_at is not None) == (DeliveryState.SENT, 1, True)
 
 
 async def test_who_fails_is_tried_again_with_pauses_and_given_up(api: Api):
@@ -49,11 +49,11 @@ async def test_who_fails_is_tried_again_with_pauses_and_given_up(api: Api):
 
     async def move_on() -> bool:
         rows = await Delivery.all()
-        if rows and all(row.state is State.FAILED and row.lease is None for row in rows):
+        if rows and all(row.state is DeliveryState.FAILED and row.lease is None for row in rows):
             last = max(row.next_try for row in rows)
             api.time.ahead += max(timedelta(), last - api.time())
             api.context.wake.kick(OUT)
-        return bool(rows) and all(row.state is State.DEAD for row in rows)
+        return bool(rows) and all(row.state is DeliveryState.DEAD for row in rows)
 
     async with posting(api.context, desk):
         await until(move_on, 60)
@@ -109,7 +109,7 @@ async def test_a_dead_process_keeps_nothing_to_itself(api: Api):
     assert {row.id for row in again} == {row.id for row in gone}
     # The first one was only slow: what it says now is late.
     await settle(api.context, Channel.SMS, gone, {row.id: dead("number") for row in gone})
-    assert await Delivery.filter(state=State.DEAD).count() == 0
+    assert await Delivery.filter(state=DeliveryState.DEAD).count() == 0
 
 
 async def test_what_kills_each_process_is_given_up(api: Api):
@@ -159,13 +159,14 @@ async def test_what_is_not_wanted_any_more_is_not_sent(api: Api):
         (reader, True),
     }
     found = {
-        row.account_id: (row.state, row.error) for row in await Delivery.exclude(state=State.SENT)
+        row.account_id: (row.state, row.error)
+        for row in await Delivery.exclude(state=DeliveryState.SENT)
     }
     assert found == {
-        muted: (State.SKIPPED, "muted"),
-        reader: (State.SKIPPED, "read"),
-        gone: (State.SKIPPED, "account"),
-        late: (State.DEAD, "late"),
+        muted: (DeliveryState.SKIPPED, "muted"),
+        reader: (DeliveryState.SKIPPED, "read"),
+        gone: (DeliveryState.SKIPPED, "account"),
+        late: (DeliveryState.DEAD, "late"),
     }
 
 
@@ -192,7 +193,7 @@ async def test_quiet_hours_hold_back_what_can_wait(api: Api):
     async with posting(api.context, desk):
         await until(lambda: settled(1))
         assert [letter.kind for letter in desk.letters] == ["certification.revoked"]
-        waiting = await Delivery.get(state=State.WAITING)
+        waiting = await Delivery.get(state=DeliveryState.WAITING)
         assert timedelta(hours=1) < waiting.next_try - now <= timedelta(hours=2)
         api.time.ahead = timedelta(hours=2)
         await until(lambda: settled(2))
@@ -212,7 +213,7 @@ async def test_quiet_hours_that_came_between_count_too(api: Api):
     async with posting(api.context, desk):
         await until(lambda: Delivery.filter(error="quiet").exists())
     row = await Delivery.get()
-    assert (row.state, row.attempts, desk.letters) == (State.WAITING, 0, [])
+    assert (row.state, row.attempts, desk.letters) == (DeliveryState.WAITING, 0, [])
 
 
 async def test_one_letter_that_breaks_or_hangs_hurts_no_other(api: Api):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tortoise.functions import Count
 
-from business_api.messages.models import Delivery, Message, State
+from business_api.messages.models import Delivery, DeliveryState, Message
 from foundation.settings import Database
 from tests.business_api.conftest import Api
 from tests.business_api.messages import postman
@@ -76,7 +76,7 @@ async def test_everybody_is_told_though_the_worker_is_killed_again_and_again(
     assert await Message.all().count() == RECIPIENTS
     assert await Message.filter(round=None).count() == 0
     assert set(await Message.all().values_list("account_id", flat=True)) == set(everybody)
-    assert await Delivery.filter(state=State.SENT).count() == RECIPIENTS
+    assert await Delivery.filter(state=DeliveryState.SENT).count() == RECIPIENTS
     twice = await Delivery.annotate(n=Count("id")).group_by("message_id").filter(n__gt=1).count()
     assert twice == 0
     outside = Counter(lines(book))

@@ -72,6 +72,24 @@ async def test_a_stream_goes_on_where_it_was_cut(api: Api, park: Estate, server:
         assert stream.named("message")[-1].id == str(rows[-1].round)
 
 
+async def test_what_was_told_while_nobody_watched_is_for_the_list(
+    api: Api, park: Estate, server: Server
+):
+    async with server.live(park.headers, path=PATH) as stream:
+        await ready(stream)
+    await told(api.context, [park.admin.id])
+
+    async def routed() -> bool:
+        return await Message.filter(round=1).exists()
+
+    await until(routed)
+    async with server.live(park.headers, path=PATH) as stream:
+        await ready(stream)
+        await told(api.context, [park.admin.id], key="2")
+        await until(lambda: stream.named("message"))
+        assert len(stream.named("message")) == 1
+
+
 @pytest.mark.parametrize("last", ["x", "-1", "1e3", "9" * 19, "999999", "1/2"])
 async def test_what_cannot_be_gone_on_from_is_read_again(
     api: Api, park: Estate, server: Server, last: str

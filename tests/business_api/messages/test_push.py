@@ -12,7 +12,7 @@ import pytest
 
 from business_api.messages import deliveries
 from business_api.messages.channels import Letter
-from business_api.messages.models import Delivery, PushSubscription, State
+from business_api.messages.models import Delivery, DeliveryState, PushSubscription
 from business_api.messages.push import channel, subscriptions
 from business_api.messages.push.channel import PushChannel
 from business_api.messages.push.encryption import LONGEST
@@ -69,7 +69,7 @@ async def test_only_the_browser_can_read_it_and_the_service_knows_who_sends(
     for browser in (one, two):
         assert (await subscribe(api.client, park.headers, browser)).status_code == 201
     rows = await pushed(api, park)
-    assert [row.state for row in rows] == [State.SENT, State.SENT]
+    assert [row.state for row in rows] == [DeliveryState.SENT, DeliveryState.SENT]
     key = (await api.client.get("/v1/me/push-key", headers=park.headers)).json()["public_key"]
     for name, browser in (("one", one), ("two", two)):
         [request] = service.got(name)
@@ -109,7 +109,7 @@ async def test_a_browser_that_is_gone_is_forgotten(
     await subscribe(api.client, park.headers, service.browser("here"))
     service.answers["/push/gone"] = Answer(status)
     rows = await pushed(api, park)
-    assert {row.state for row in rows} == {State.SENT, State.SKIPPED}
+    assert {row.state for row in rows} == {DeliveryState.SENT, DeliveryState.SKIPPED}
     assert len(await listed(api, park)) == 1
     await pushed(api, park, "2")
     assert (len(service.got("gone")), len(service.got("here"))) == (1, 2)
@@ -118,19 +118,19 @@ async def test_a_browser_that_is_gone_is_forgotten(
 @pytest.mark.parametrize(
     ("answer", "end"),
     [
-        (Answer(413), (State.DEAD, "too_large")),
-        (Answer(400), (State.DEAD, "refused")),
-        (Answer(301, headers=("Location: http://127.0.0.1:1/",)), (State.DEAD, "refused")),
-        (Answer(307, headers=("Location: /push/elsewhere",)), (State.DEAD, "refused")),
-        (Answer(429, headers=("Retry-After: 120",)), (State.FAILED, "refused")),
-        (Answer(403), (State.FAILED, "refused")),
-        (Answer(500, body=b"x" * 1_000_000), (State.FAILED, "service")),
-        (Answer(503, headers=("Retry-After: 99999999999999",)), (State.FAILED, "service")),
-        (Answer(201, headers=("X: " + "y" * 200_000,)), (State.FAILED, "unreachable")),
+        (Answer(413), (DeliveryState.DEAD, "too_large")),
+        (Answer(400), (DeliveryState.DEAD, "refused")),
+        (Answer(301, headers=("Location: http://127.0.0.1:1/",)), (DeliveryState.DEAD, "refused")),
+        (Answer(307, headers=("Location: /push/elsewhere",)), (DeliveryState.DEAD, "refused")),
+        (Answer(429, headers=("Retry-After: 120",)), (DeliveryState.FAILED, "refused")),
+        (Answer(403), (DeliveryState.FAILED, "refused")),
+        (Answer(500, body=b"x" * 1_000_000), (DeliveryState.FAILED, "service")),
+        (Answer(503, headers=("Retry-After: 99999999999999",)), (DeliveryState.FAILED, "service")),
+        (Answer(201, headers=("X: " + "y" * 200_000,)), (DeliveryState.FAILED, "unreachable")),
     ],
 )
 async def test_what_a_service_says_is_understood(
-    api: Api, park: Estate, service: Service, answer: Answer, end: tuple[State, str]
+    api: Api, park: Estate, service: Service, answer: Answer, end: tuple[DeliveryState, str]
 ):
     await subscribe(api.client, park.headers, service.browser("it"))
     service.answers["/push/it"] = answer
@@ -168,8 +168,8 @@ async def test_signing_out_ends_the_pushes_of_that_browser(
     await api.client.post("/v1/auth/logout", headers=other)
     rows = await pushed(api, park)
     assert sorted((row.state, row.error) for row in rows) == [
-        (State.SENT, ""),
-        (State.SKIPPED, "signed_out"),
+        (DeliveryState.SENT, ""),
+        (DeliveryState.SKIPPED, "signed_out"),
     ]
     assert (service.got("out"), len(service.got("in"))) == ([], 1)
     assert len(await listed(api, park)) == 1

@@ -14,10 +14,12 @@ from hypothesis import strategies as some
 
 from business_api.messages.push import endpoints, vapid
 from business_api.messages.push.encryption import LONGEST, RECORD, BadBrowserKey, encoded, encrypt
-from business_api.messages.push.endpoints import BadEndpoint, is_public, pool, read
+from business_api.messages.push.endpoints import BadEndpoint, NotPublic, is_public, pool, read
 from foundation.security import Keyring
 from tests.business_api.messages.browser import unb64
 from tests.business_api.messages.peer import Answer, peer
+
+HERE = ip_address("127.0.0.1")
 
 
 def private(text: str) -> ec.EllipticCurvePrivateKey:
@@ -191,6 +193,18 @@ async def test_a_name_that_leads_inside_is_not_followed(
         assert inside.connections == 0
 
 
+async def test_the_next_address_is_tried_when_one_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    async with peer(lambda _: Answer()) as inside:
+        found = [ip_address("127.0.0.3"), ip_address("127.0.0.2"), HERE]
+        monkeypatch.setattr(endpoints, "_look_up", lambda *_: found)
+        async with pool((ip_network("127.0.0.0/8"),), 2) as connections:
+            answer = await connections.request("POST", f"http://push.example.org:{inside.port}/x")
+        assert answer.status == 200
+        assert inside.connections == 1
+
+
 async def test_what_was_judged_is_what_is_connected_to(monkeypatch: pytest.MonkeyPatch):
     asked: list[str] = []
     original = socket.getaddrinfo
@@ -213,7 +227,7 @@ async def test_what_was_judged_is_what_is_connected_to(monkeypatch: pytest.Monke
 
 async def test_slow_names_use_up_no_threads_of_others(monkeypatch: pytest.MonkeyPatch):
     free = threading.Event()
-    monkeypatch.setattr(endpoints, "_look_up", lambda *_: free.wait(10) and [])
+    monkeypatch.setattr(endpoints, "_look_up", lambda *_: [free.wait(10) and HERE])
     backend = endpoints._PublicOnly(())
     stuck = [asyncio.create_task(backend._judged("a.example", 443)) for _ in range(20)]
     try:
@@ -221,4 +235,4 @@ async def test_slow_names_use_up_no_threads_of_others(monkeypatch: pytest.Monkey
     finally:
         free.set()
         await asyncio.wait(stuck)
-        assert all(isinstance(task.exception(), IndexError) for task in stuck)
+    assert all(isinstance(task.exception(), NotPublic) for task in stuck)

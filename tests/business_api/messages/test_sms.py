@@ -7,7 +7,7 @@ import pytest
 
 from business_api.accounts.models import Account
 from business_api.messages import sms_channel
-from business_api.messages.models import Delivery, State
+from business_api.messages.models import Delivery, DeliveryState
 from business_api.messages.routing import route
 from business_api.messages.sms_channel import SmsChannel
 from business_api.sms import local
@@ -86,15 +86,15 @@ class Provider:
 @pytest.mark.parametrize(
     ("error", "state", "code"),
     [
-        (NumberRefused(), State.DEAD, "number"),
-        (SmsFlowControl(retry_after=60), State.FAILED, "flow"),
-        (SmsFlowControl(), State.FAILED, "flow"),
-        (SmsRefused(), State.FAILED, "refused"),
-        (SmsUnavailable(), State.FAILED, "unavailable"),
+        (NumberRefused(), DeliveryState.DEAD, "number"),
+        (SmsFlowControl(retry_after=60), DeliveryState.FAILED, "flow"),
+        (SmsFlowControl(), DeliveryState.FAILED, "flow"),
+        (SmsRefused(), DeliveryState.FAILED, "refused"),
+        (SmsUnavailable(), DeliveryState.FAILED, "unavailable"),
     ],
 )
 async def test_what_a_provider_says_is_understood(
-    api: Api, error: DomainError, state: State, code: str
+    api: Api, error: DomainError, state: DeliveryState, code: str
 ):
     channel = SmsChannel(api.context)
     channel._sender = provider = Provider(error)
@@ -117,7 +117,7 @@ async def test_a_provider_that_is_down_is_let_alone_for_a_while(api: Api):
     await told(api.context, some)
     async with posting(api.context, channel):
         await until(conditions_now)
-    assert await Delivery.filter(state=State.FAILED, attempts=1).count() == len(some)
+    assert await Delivery.filter(state=DeliveryState.FAILED, attempts=1).count() == len(some)
 
 
 async def conditions_now() -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from business_api.messages import worker
-from business_api.messages.models import Delivery, State, WeChatBinding
+from business_api.messages.models import Delivery, DeliveryState, WeChatBinding
 from business_api.messages.wechat_channel import WeChatChannel
 from business_api.messages.wechat_client import WeChatClient, WeChatRefused, WeChatUnavailable
 from foundation import conditions
@@ -171,14 +171,14 @@ async def test_a_token_that_was_taken_back_is_replaced_once_for_all(api: Api, se
 @pytest.mark.parametrize(
     ("errcode", "end"),
     [
-        (43101, (State.SKIPPED, "not_asked_for", True)),
-        (40003, (State.SKIPPED, "gone", False)),
-        (47003, (State.DEAD, "refused", True)),
-        (40037, (State.DEAD, "refused", True)),
+        (43101, (DeliveryState.SKIPPED, "not_asked_for", True)),
+        (40003, (DeliveryState.SKIPPED, "gone", False)),
+        (47003, (DeliveryState.DEAD, "refused", True)),
+        (40037, (DeliveryState.DEAD, "refused", True)),
     ],
 )
 async def test_what_wechat_says_of_one_message(
-    api: Api, park: Estate, server: Server, errcode: int, end: tuple[State, str, bool]
+    api: Api, park: Estate, server: Server, errcode: int, end: tuple[DeliveryState, str, bool]
 ):
     await bind(api, park.headers, "code-of-lin")
     server.errors["lin"] = errcode
@@ -205,7 +205,7 @@ async def test_wechat_that_is_down_is_waited_for(
         server.broken = False
         await until(settled)
     row = await Delivery.get()
-    assert (row.state, row.attempts, len(server.sent)) == (State.SENT, 1, 1)
+    assert (row.state, row.attempts, len(server.sent)) == (DeliveryState.SENT, 1, 1)
     assert await conditions.current(None) == []
 
 
