@@ -27,6 +27,16 @@ build
 
 # Fields that leave the process: problem documents, answers, rows.
 pointer, instance, building_name, confirmed_wipe_at, at_ms, dup, deleted_at
+actor_name
+
+# Set for Tortoise and asyncpg.
+abstract, connection_class
+
+# The link in a file's answer leads to it, by path.
+fetch_thumbnail
+
+# The level of shops, whose feature comes; a decision reads it by name.
+shop_id
 
 # A flag of MQTT that a reader of packets keeps and nobody acts on.
 dup
@@ -38,4 +48,4 @@ t_ads, t_dial, t_pin, t_admin, t_settings, t_message, t_connecting
 FaultyLink, thaw, weather, __call__
 
 # The ground for the rooms that come: work later or elsewhere, and words to the outside world.
-enqueue, Worker, Dispatcher, dead, revive, ResidentActor
+dead, revive

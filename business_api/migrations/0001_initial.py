@@ -7,7 +7,7 @@ from business_api.certification.models import Path
 from business_api.certification.states import Action, State
 from business_api.files.models import FileKind
 from business_api.imports.models import ImportState
-from business_api.messages.models import Channel, Lane, State
+from business_api.messages.models import Channel, DeliveryState, Lane
 from business_api.organisations.models import CertificationPolicy
 from business_api.people.models import IdType
 from business_api.places.models import HouseClass, HouseState
@@ -217,7 +217,7 @@ class Migration(migrations.Migration):
                 ('channel', fields.CharEnumField(description='SMS: sms\nWEB_PUSH: web_push\nWECHAT: wechat', enum_type=Channel, max_length=12)),
                 ('target', fields.CharField(default='', max_length=36)),
                 ('lane', fields.IntEnumField(description='URGENT: 0\nFEW: 1\nMANY: 2', enum_type=Lane, generated=False)),
-                ('state', fields.CharEnumField(default=State.WAITING, description='WAITING: waiting\nSENT: sent\nFAILED: failed\nSKIPPED: skipped\nDEAD: dead', enum_type=State, max_length=8)),
+                ('state', fields.CharEnumField(default=DeliveryState.WAITING, description='WAITING: waiting\nSENT: sent\nFAILED: failed\nSKIPPED: skipped\nDEAD: dead', enum_type=DeliveryState, max_length=8)),
                 ('attempts', fields.IntField(default=0)),
                 ('next_try', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('lease', fields.UUIDField(null=True)),

@@ -50,10 +50,3 @@ class StillLivesHere(DomainError):
 
     kind, code, title = Kind.CONFLICT, "still-lives-here", "This person still lives here"
     title_zh = "该人员仍是住户，请先迁出"
-
-
-class AccountTaken(DomainError):
-    """In this community the account belongs to another person, or the person has another one."""
-
-    kind, code, title = Kind.CONFLICT, "account-taken", "The account belongs to somebody else"
-    title_zh = "该账号已关联其他人员"
