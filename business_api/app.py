@@ -39,6 +39,7 @@ from business_api.rate_limits import RateLimit
 from business_api.residents import houses_router
 from business_api.residents import router as residents
 from business_api.residents.owner_import import OWNERS
+from business_api.residents.resident_import import RESIDENTS
 from business_api.rights import router as rights
 from business_api.sms import developer
 from business_api.statistics import router as statistics
@@ -83,6 +84,7 @@ V1: Final[tuple[APIRouter, ...]] = (
 IMPORTS: Final[tuple[ImportKind, ...]] = (
     company_import.COMPANIES,
     house_import.kind(OWNERS),
+    RESIDENTS,
     *staff_import.kinds(),
 )
 """Everything that can be imported from Excel."""

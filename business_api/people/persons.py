@@ -21,6 +21,7 @@ from business_api.people.errors import IdTypeNeeded
 from business_api.people.models import IdType, Person
 from business_api.tenancy import place
 from device_registry import sql
+from device_registry.access import grants
 from foundation.runner import Context
 
 
@@ -94,7 +95,7 @@ async def find_or_create(
     probe = Person(name=new.name, **place(site))
     _fill(context, probe, new)  # what cannot be is refused before anything waits
     async with in_transaction():
-        await sql.serialise(f"person/{site.community_id}/{account_id or probe.phone_index}")
+        await _lock(site, probe, account_id)
         known = await _known(site, probe, account_id)
         if known is None:
             return await create(context, actor, site, new, account_id)
@@ -127,6 +128,20 @@ def _fill(context: Context, person: Person, new: NewPerson) -> None:
     if new.id_number is not None:
         consents.need_among(new.consents, Purpose.ID_NUMBER)
         sealing.put_id_number(context, person, new.id_type, new.id_number)
+
+
+async def _lock(site: Site, probe: Person, account_id: UUID | None) -> None:
+    """Be the only one who looks for this person; and, first of all, changes its rights.
+
+    Whoever is found is moved in next, which takes the lock of its account: everybody takes
+    that one before any of a person (`residents.doors.lock`).
+    """
+    same = Person.filter(community_id=site.community_id, phone_index=probe.phone_index)
+    there = await same.values_list("account_id", flat=True) if probe.phone_index else []
+    await grants.lock(*({*there, account_id} - {None}))  # type: ignore[arg-type]
+    keys = {str(key) for key in (account_id, probe.phone_index) if key}
+    if keys:
+        await sql.serialise(*sorted(f"person/{site.community_id}/{key}" for key in keys))
 
 
 async def _known(site: Site, probe: Person, account_id: UUID | None) -> Person | None:

@@ -15,7 +15,6 @@ from business_api.places.models import House
 from business_api.places.names import way_home
 from business_api.residents.models import Occupancy
 from business_api.residents.times import unended
-from device_registry import sql
 from device_registry.access import grants
 from foundation.runner import Context
 
@@ -27,9 +26,7 @@ async def lock(*account_ids: UUID | None) -> None:
     Whoever takes them in another order can wait for somebody who waits for it. One
     statement, none on SQLite.
     """
-    names = sorted({f"grants/{account_id}" for account_id in account_ids if account_id})
-    if names:
-        await sql.serialise(*names)
+    await grants.lock(*(account_id for account_id in account_ids if account_id))
 
 
 async def follow(context: Context, actor: Actor | str, account_id: UUID, house: House) -> None:

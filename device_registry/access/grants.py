@@ -20,6 +20,15 @@ from foundation.clock import Clock, utc_now
 PLATFORM: Final = "platform"
 
 
+async def lock(*person_ids: UUID) -> None:
+    """Be the only one who changes rights of these persons, until the transaction ends.
+
+    For whoever takes further locks after it. One statement.
+    """
+    if person_ids:
+        await sql.serialise(*sorted({f"grants/{person_id}" for person_id in person_ids}))
+
+
 async def set_remote(
     person_id: UUID,
     house_id: UUID | None,
@@ -48,7 +57,7 @@ async def set_remote(
         clock: for the audit.
     """
     async with in_transaction():
-        await sql.serialise(f"grants/{person_id}")
+        await lock(person_id)
         held = {
             place: (id_, valid)
             for id_, place, *valid in await RemoteGrant.filter(
@@ -103,7 +112,7 @@ async def clear_house(
     if not person_ids:
         return
     async with in_transaction():
-        await sql.serialise(*sorted(f"grants/{person_id}" for person_id in person_ids))
+        await lock(*person_ids)
         theirs = RemoteGrant.filter(house_id=house_id, person_id__in=list(person_ids))
         held = set(await theirs.values_list("person_id", flat=True))
         await theirs.delete()
@@ -139,7 +148,7 @@ async def suspend_remote(
     the audit when it changes something.
     """
     async with in_transaction():
-        await sql.serialise(f"grants/{person_id}")
+        await lock(person_id)
         row = RemoteSuspension.filter(person_id=person_id)
         if suspended:
             changed = not await row.exists()

@@ -128,6 +128,15 @@ async def workbooks(desk: Desk, api: Api, park: Estate) -> list[str]:
                 ("01", "1", "0203", "导入丙", PHONES[5], "居民身份证", f"{IDS[5]}1", "是"),
             ],
         ),
+        (
+            "residents",
+            (*house, "姓名", "住户类型", "联系电话", *agreed),
+            [
+                ("01", "1", "0201", "导入丁", "租客", PHONES[10], "居民身份证", IDS[4], "是"),
+                ("01", "1", "0299", "导入戊", "租客", PHONES[11], "居民身份证", IDS[4], "是"),
+                ("01", "1", "0201", "导入己", "租客", PHONES[11], IDS[4], IDS[4], IDS[4]),
+            ],
+        ),
     ):
         path = f"/imports?kind={kind}&community_id={park.id}"
         answer = await desk.ask("POST", path, workbook(header, rows))
