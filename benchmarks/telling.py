@@ -27,7 +27,7 @@ from foundation.security import Keyring
 from foundation.settings import Database, Settings
 from tests.support import database, postgres
 
-_RUNS = 5
+_RUNS = 3
 _KIND = "certification.approved"
 _PARAMS = {"house": "1号楼 1单元 0101", "certification_id": "x"}
 
