@@ -100,6 +100,29 @@ async def test_one_unfinished_job_of_a_key(rows):
     assert await enqueue("t.key", {"n": 4}, key="k"), "the finished one does not stand in the way"
 
 
+async def test_a_clock_that_is_set_forward_starts_nothing_twice(rows):
+    ahead = timedelta()
+    started, go_on = [], asyncio.Event()
+
+    async def do(payload):
+        started.append(payload)
+        await go_on.wait()
+
+    async def other(payload):
+        started.append("other")
+
+    await enqueue("t.long", {})
+    clock = lambda: datetime.now(UTC) + ahead  # noqa: E731
+    async with running(worker({"t.long": do, "t.other": other}, clock=clock)):
+        await until(lambda: started)
+        ahead = timedelta(hours=1)
+        await enqueue("t.other", {}, clock=clock)
+        await until(lambda: "other" in started)
+        go_on.set()
+        await until(finished)
+    assert started == [{}, "other"]
+
+
 async def test_wanted_again_while_it_runs_it_runs_again(rows):
     seen = []
     began, go_on = asyncio.Event(), asyncio.Event()
