@@ -185,7 +185,8 @@ class Streams(ABC, Generic[S]):
                 rounds += 1
                 await first_of(abandoned, self._stop, within=QUIET)
                 await first_of(kick, abandoned, self._stop, within=_PERIOD - QUIET)
-        self._let_go(self._watchers, "stopping")
+        if not abandoned.is_set():  # else those who watch now have a loop of their own
+            self._let_go(self._watchers, "stopping")
 
     async def _round(self, *, sessions_too: bool) -> None:
         try:

@@ -46,7 +46,7 @@ _UPLOAD: Final = {
 }
 _PLACES: Final = (NoSuchOperator, NoSuchCompany, NoSuchCommunity, ImportScopeMissing)
 
-KindQuery = Annotated[str, Query(max_length=40)]
+KindQuery = Annotated[str, Query(max_length=40, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Runner = Annotated[Actor, needs(Permission.IMPORT_RUN)]
 Viewer = Annotated[Actor, needs(Permission.IMPORT_VIEW)]
 

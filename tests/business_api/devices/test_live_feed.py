@@ -231,6 +231,35 @@ async def test_a_stream_outlives_the_loss_of_another(api: Api, park: Estate):
         await until(lambda: first.end == "stopping")
 
 
+async def test_a_loop_that_ends_late_ends_no_new_stream(
+    api: Api, park: Estate, monkeypatch: pytest.MonkeyPatch
+):
+    who = actor(UUID((await api.tokens("admin"))["session_id"]))
+    live, looks, go_on = Live(api.context, asyncio.Event()), asyncio.Event(), asyncio.Event()
+    real = Seen.look
+
+    async def slow(seen: Seen, context: Any) -> list[Change] | None:
+        looks.set()
+        await go_on.wait()
+        return await real(seen, context)
+
+    first = live.watching(who, scope(park.id))
+    await first.__aenter__()
+    monkeypatch.setattr(Seen, "look", slow)
+    api.context.wake.kick("presence")
+    await looks.wait()
+    leaving = asyncio.create_task(first.__aexit__(None, None, None))  # waits for its loop
+    await until(lambda: not live._watchers)
+    second = live.watching(who, scope(park.id))
+    coming = asyncio.create_task(second.__aenter__())
+    await until(lambda: len(live._watchers) == 1)
+    go_on.set()
+    await leaving
+    watcher = await coming
+    assert watcher.end is None
+    await second.__aexit__(None, None, None)
+
+
 @pytest.mark.parametrize(
     ("why", "end"), [("database is locked", "resync"), ("no such table", None)]
 )
