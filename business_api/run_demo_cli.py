@@ -1,6 +1,7 @@
 """`linli run-demo`: the platform and three emulated stations, to look at (`make run`)."""
 
 import asyncio
+import os
 import signal
 import sys
 from asyncio.subprocess import Process
@@ -20,6 +21,7 @@ from foundation.settings import Settings
 
 app = typer.Typer()
 
+_PAGE = "LINLI_SMS__DEVELOPER_PAGE"
 _LINLI = (sys.executable, "-m", "foundation.cli")
 _PATIENCE = 60.0
 """Seconds until the platform must be ready, and the stations registered."""
@@ -149,7 +151,12 @@ async def _going(over: asyncio.Event, log: Path, *arguments: str) -> AsyncIterat
     """One of our commands, running for as long as the block does; `over` when it ends itself."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *_LINLI, *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
+            *_LINLI,
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={_PAGE: "true", **os.environ},
         )
     watching = asyncio.create_task(process.wait())
     watching.add_done_callback(lambda _: over.set())

@@ -14,7 +14,12 @@ class Sms(Group):
     """Text messages, and the one-time codes in them."""
 
     provider: Literal["local", "aliyun"] = Field(
-        "local", description="local: nothing is sent; /developer/messages and the log show it"
+        "local", description="local: nothing is sent; the log shows it, and a page if wanted"
+    )
+    developer_page: bool = Field(
+        False,
+        description="/developer/messages shows what local kept, to callers on this machine; "
+        "`make run` sets it; never where a proxy on this machine serves others",
     )
     endpoint: str = Field("https://dysmsapi.aliyuncs.com", description="of aliyun")
     access_key_id: SecretStr | None = Field(None, description="of aliyun")

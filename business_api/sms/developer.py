@@ -65,8 +65,10 @@ async def messages(
     request: Request, context: Ctx, lang: Annotated[Language | None, Query()] = None
 ) -> HTMLResponse:
     """The page. A name that merely points here (DNS rebinding) is not this machine."""
+    chosen = context.settings.sms
     if (
-        context.settings.sms.provider != "local"
+        chosen.provider != "local"
+        or not chosen.developer_page  # a proxy here would lend everybody this machine's address
         or not from_this_machine(request, context)
         or (request.url.hostname or "") not in _HOSTS
     ):

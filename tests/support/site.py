@@ -25,6 +25,7 @@ from foundation.runner import Context, Service
 from foundation.security import load_keyring
 from foundation.serve import available
 from foundation.settings import Auth, Broker, Database, Devices, Http, Settings
+from foundation.settings_outside import Sms
 from tests.support import tenants
 from tests.support.postgres import free_port
 from tests.support.tenants import PASSWORD
@@ -135,6 +136,7 @@ def settings(data_dir: Path, database: Database, **groups: Any) -> Settings:
         "http": Http(port=free_port(), tls_port=free_port()),
         "broker": Broker(port=free_port(), tls_port=free_port(), ws_port=free_port()),
         "devices": Devices(opens_per_person=1000, opens_per_door=1000, poll=timedelta(seconds=1)),
+        "sms": Sms(developer_page=True),
         "auth": Auth(requests_per_minute=100_000),  # tests ask again and again
     } | groups
     return Settings(data_dir=data_dir, database=database, **chosen)

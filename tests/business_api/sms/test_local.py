@@ -28,6 +28,13 @@ PHONE = "+8613800138000"
 CODE = {"code": "271828", "minutes": "10"}
 
 
+@pytest.fixture(autouse=True)
+def page(api: Api) -> None:
+    """The page is wanted."""
+    wanted = Sms(developer_page=True)
+    api.context.settings = api.context.settings.model_copy(update={"sms": wanted})
+
+
 async def send(api: Api, params: dict[str, str] = CODE, template: str = "code_sign_in") -> None:
     await sms.sender(api.context).send(PHONE, template, params, "zh")
 
@@ -135,10 +142,19 @@ async def test_the_page_is_for_this_machine_only(
     assert "271828" not in answer.text
 
 
+async def test_the_page_is_there_only_when_it_is_wanted(api: Api) -> None:
+    """Else a proxy that tells nothing of itself would show every code to everybody."""
+    await send(api)
+    api.context.settings = api.context.settings.model_copy(update={"sms": Sms()})
+    async with caller(api, "127.0.0.1") as here:
+        assert (await here.get("/developer/messages")).status_code == 404
+
+
 async def test_the_page_is_not_there_with_a_real_provider(api: Api) -> None:
     await send(api)
     real = Sms(
         provider="aliyun",
+        developer_page=True,
         access_key_id=SecretStr("id"),
         access_key_secret=SecretStr("secret"),
         sign_name="邻里",
