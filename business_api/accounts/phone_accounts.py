@@ -55,6 +55,14 @@ async def phone_of(context: Context, account: Account) -> str | None:
     return private.unseal(context, account, "phone", account.phone_sealed)
 
 
+async def proven_phone_of(context: Context, account: Account) -> str | None:
+    """The same, if its owner has shown a code for it. No statement.
+
+    What staff write down of a colleague is to call somebody, and proves nothing.
+    """
+    return await phone_of(context, account) if account.phone_index else None
+
+
 async def send_code(
     context: Context, purpose: Purpose, phone: str, *, address: str, language: Language
 ) -> datetime:

@@ -53,7 +53,7 @@ UNASKED_FOR: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class NewApplication:
-    """What the applicant says. The phone is that of the account."""
+    """What the applicant says. The phone is that of the account, proved by a code."""
 
     house_id: UUID
     type: ResidentType
@@ -121,7 +121,7 @@ async def cancel(context: Context, actor: Actor, certification_id: UUID) -> Cert
 
 async def _personal(context: Context, actor: Actor, new: NewApplication) -> Personal:
     account = await Account.get(id=actor.account_id)
-    phone = await phone_accounts.phone_of(context, account)
+    phone = await phone_accounts.proven_phone_of(context, account)
     if phone is None:
         raise PhoneNeeded
     if not new.id_number or new.id_type is None:

@@ -32,7 +32,7 @@ class TooManyApplications(DomainError):
 
 
 class PhoneNeeded(DomainError):
-    """The account has no mobile number of its own to be known by."""
+    """The account has no mobile number of its own, proved by a code, to be known by."""
 
     kind, code, title = Kind.INVALID, "phone-needed", "The account needs a mobile number first"
     title_zh = "请先绑定手机号"

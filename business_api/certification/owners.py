@@ -38,7 +38,8 @@ class Owner:
 async def reachable(context: Context, house_id: UUID) -> list[Owner]:
     """The verified owners of a house to whom a code can be sent. Two statements.
 
-    The number of an owner's account is preferred: it was proved by a code itself.
+    The number of an owner's account is preferred if it was proved by a code; else it is the
+    one that is registered for the person. What staff wrote down in the account is neither.
     """
     verified = await reading.verified_owners(house_id, context.clock())
     ids = [person.account_id for _, person in verified if person.account_id]
@@ -48,7 +49,7 @@ async def reachable(context: Context, house_id: UUID) -> list[Owner]:
         account = accounts.get(person.account_id) if person.account_id else None
         if account is not None and account.disabled_at is not None:
             continue
-        phone = (await phone_accounts.phone_of(context, account)) if account else None
+        phone = (await phone_accounts.proven_phone_of(context, account)) if account else None
         phone = phone or await persons.phone_of(context, person)
         if phone and _served(context, phone):
             language: Language = "en" if account and account.language == "en" else "zh"
