@@ -17,7 +17,7 @@ from business_api.accounts import (
 )
 from business_api.accounts import router as accounts
 from business_api.audit import router as audit
-from business_api.authentication import Sessions
+from business_api.authentication import Sessions, held_by
 from business_api.certification import my_router as my_certifications
 from business_api.certification import router as certifications
 from business_api.devices import acts, alarms, codes, device_api, doors, live, records
@@ -106,7 +106,7 @@ def create_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     context.provide(Store, Store(context.settings.files, context.settings.data_dir))
-    context.provide(Imports, Imports(IMPORTS))
+    context.provide(Imports, Imports(IMPORTS, held_by))
     app.state.authenticator = Sessions(context)
     app.state.requests_per_account = RateLimit(context.settings.auth.requests_per_minute)
     app.state.stop = asyncio.Event()

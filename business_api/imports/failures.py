@@ -16,5 +16,8 @@ FAILURES: Final[Mapping[str, Words]] = {
     "columns-missing": Words("缺少必填的列", "Columns that are needed are missing"),
     "columns-twice": Words("有重复的列", "A column is there twice"),
     "file-gone": Words("上传的文件已被清除", "The uploaded file has been deleted"),
+    "sender-may-no-more": Words(
+        "上传者已无权导入，已停止", "Whoever sent it may not import this any more"
+    ),
     "broken-off": Words("导入多次中断，已停止", "The import broke off again and again"),
 }

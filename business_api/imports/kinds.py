@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from business_api.authz.grants import Grant
 from business_api.authz.permissions import Permission
 from business_api.authz.scope import ScopeType, Site
 from business_api.imports.errors import NoSuchImportKind
@@ -175,10 +176,21 @@ _WORKBOOKS_AT_ONCE: Final = 2
 
 
 class Imports:
-    """What the imports keep in a process: the kinds there are. A port of the context."""
+    """What the imports keep in a process: the kinds there are. A port of the context.
 
-    def __init__(self, kinds: Sequence[ImportKind]) -> None:
+    Args:
+        kinds: in the order to show them.
+        held_by: everything that an account holds now, live or not; nothing if it may not
+            sign in. Asked as long as its import runs.
+    """
+
+    def __init__(
+        self,
+        kinds: Sequence[ImportKind],
+        held_by: Callable[[UUID], Awaitable[Sequence[Grant]]],
+    ) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
+        self.held_by = held_by
         self.making = asyncio.Semaphore(_WORKBOOKS_AT_ONCE)
         """Held while a workbook of errors is made: each takes a reader and its memory."""
 

@@ -16,7 +16,7 @@ _LONGEST_FRAME: Final = 64 * 1024 * 1024
 
 
 class Unreadable(Exception):
-    """The workbook cannot be taken as a whole; `code` is one of `failures.FAILURES`."""
+    """The workbook cannot be taken, or not to its end; `code` is one of `failures.FAILURES`."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(code)

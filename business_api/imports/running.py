@@ -16,6 +16,8 @@ from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F
 from tortoise.transactions import in_transaction
 
+from business_api.authz import decide
+from business_api.authz.permissions import Permission
 from business_api.imports import cells, parts, reading
 from business_api.imports.headers import matched
 from business_api.imports.kinds import Batch, Column, Finding, ImportKind, Imports, Outcome, Row
@@ -68,6 +70,7 @@ async def _run(context: Context, import_id: UUID) -> None:
         await _from_the_beginning(job)
     kind = context.need(Imports).kind(job.kind)
     try:
+        await _check_sender(context, kind, job)
         async with (
             aclosing(parts.pieces(context, job.id)) as pieces,
             reading.opened(pieces) as sheet,
@@ -78,6 +81,18 @@ async def _run(context: Context, import_id: UUID) -> None:
         await _end(context, job, ImportState.FAILED, failure)
     except Overtaken:
         log.info("import.run.left", kind=kind.name)
+
+
+async def _check_sender(context: Context, kind: ImportKind, job: ImportJob) -> None:
+    """Refuse to go on for somebody who could not send it now. Three statements.
+
+    Raises:
+        Unreadable: the account is disabled, or lost what is needed there.
+    """
+    grants, now = await context.need(Imports).held_by(job.created_by), context.clock()
+    for permission in (Permission.IMPORT_RUN, kind.permission, *kind.also):
+        if not decide.decide(grants, permission, job.site, now).allowed:
+            raise Unreadable("sender-may-no-more")
 
 
 async def _from_the_beginning(job: ImportJob) -> None:
@@ -188,6 +203,8 @@ class _Run:
 
     async def _commit(self, batch: Batch, refused: Sequence[Finding], lines: int) -> Tally[Outcome]:
         async with in_transaction():
+            # Here, and not before `prepare`: that may take long enough to lose a role.
+            await _check_sender(self._context, self._kind, self._job)
             found = await self._kind.check(batch) if batch.rows else ()
             writes = [one for one in found if one.outcome in (Outcome.CREATED, Outcome.UPDATED)]
             if writes and not batch.dry_run:

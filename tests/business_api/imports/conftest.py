@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from business_api.authentication import held_by
 from business_api.authz.permissions import Permission
 from business_api.authz.scope import ScopeType, Site
 from business_api.imports import cells
@@ -131,7 +132,7 @@ class Importing:
 @pytest.fixture
 async def zones(api: Api) -> Zones:
     kind = Zones()
-    api.context.provide(Imports, Imports([kind.kind]))
+    api.context.provide(Imports, Imports([kind.kind], held_by))
     return kind
 
 
