@@ -9,13 +9,20 @@ Each pooled connection knows the fence it was last set to, so that a change cost
 trip and no change costs none. SQLite has no such thing: there the first fence is the only one.
 """
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Final
 from uuid import UUID
 
+from tortoise.backends.base.client import TransactionalDBClient
+from tortoise.transactions import in_transaction
+
+from foundation import db
+
 EVERYTHING: Final = "*"
+
+_SET: Final = "SELECT set_config('linli.fence', $1, true)"
 
 current: Final[ContextVar[str]] = ContextVar("fence", default=EVERYTHING)
 """What a connection is set to when it is taken from the pool: ids, or `EVERYTHING`."""
@@ -43,3 +50,21 @@ def none() -> Iterator[None]:
         yield
     finally:
         current.reset(token)
+
+
+@asynccontextmanager
+async def lifted() -> AsyncGenerator[None]:
+    """Without a fence while the block runs, also inside a transaction that began behind one.
+
+    Its connection was set when it was taken: here it is set for the block, and set back, or
+    rolled back with it. Four statements more on PostgreSQL inside a transaction, else none.
+    """
+    with none():
+        if not (db.is_postgres() and isinstance(db.connection(), TransactionalDBClient)):
+            yield
+            return
+        async with in_transaction() as block:
+            was = await block.execute_query_dict("SELECT current_setting('linli.fence') AS value")
+            await block.execute_query(_SET, [EVERYTHING])
+            yield
+            await block.execute_query(_SET, [was[0]["value"]])

@@ -1,9 +1,10 @@
 """Whose accounts an actor may see, and whose it may manage.
 
 Seen: an account that holds, or held, a role within the reach of `account.view`. Managed
-(password, name, disabling, second factor): one that lost every role, or holds only such as
-the actor could give it at their places: otherwise whoever resets the password of somebody
-with more rights would have them. A resident's account is never anybody's but its own.
+(password, name, disabling, second factor): one that holds, and will hold, only roles which
+the actor could give it at their places, or that held only such when it holds none now:
+otherwise whoever resets the password of somebody with more rights would have them, or would
+have them back when they are renewed. A resident's account is never anybody's but its own.
 """
 
 from collections.abc import Collection
@@ -21,6 +22,7 @@ from business_api.actors import Actor, NotAllowed
 from business_api.authz import decide
 from business_api.authz.permissions import Permission
 from business_api.people.models import Person
+from device_registry.access import grants
 from foundation import fence
 from foundation.errors import DomainError
 
@@ -69,15 +71,17 @@ async def managed(actor: Actor, account_id: UUID) -> Account:
 
 
 async def locked(actor: Actor, account_id: UUID) -> Account:
-    """The same account once more, as it is until the end of the transaction. Two statements.
+    """The same account once more, as it is until the end of the transaction.
 
-    For who has asked `managed` before: somebody may have given it a role since.
+    For who has asked `managed` before: since then somebody may have given it a role, or
+    linked it to a person who lives somewhere. Who links one takes the same lock of its rights.
 
     Raises:
-        NoSuchAccount, NotAllowed, NotYourself, MayNotManage: as in `managed`.
+        NoSuchAccount, NotAllowed, NotYourself, ResidentsAccount, MayNotManage: as in `managed`.
     """
     held = await seen(actor, account_id, lock=True)
-    error = why_not(actor, held, frozenset())
+    await grants.lock(account_id)
+    error = why_not(actor, held, await residents_among([account_id]))
     if error is not None:
         raise error
     return held.account
@@ -101,16 +105,18 @@ def why_not(actor: Actor, held: Held, residents: Collection[UUID]) -> DomainErro
         return ResidentsAccount()
     # What is to begin later counts too: a password set today would still be good then.
     to_come = [grant for grant in held.grants if not grant.over(actor.now)]
-    if all(decide.may_give(actor.grants, grant.role, grant.site, actor.now) for grant in to_come):
+    # Of who holds nothing, what was held counts: a password set now is good when it is renewed.
+    counted = to_come or held.grants
+    if all(decide.may_give(actor.grants, grant.role, grant.site, actor.now) for grant in counted):
         return None
     return MayNotManage()
 
 
 async def residents_among(account_ids: Collection[UUID]) -> frozenset[UUID]:
-    """The accounts of persons who live, or lived, anywhere. One statement.
+    """The accounts of persons who live, or lived, anywhere: over the fence, at other places too.
 
-    Not inside a transaction: it looks over the fence, at other communities too.
+    One statement; in a transaction whose connection is fenced, up to five.
     """
-    with fence.none():
+    async with fence.lifted():
         persons = Person.filter(account_id__in=list(account_ids), erased_at=None)
         return frozenset(await persons.values_list("account_id", flat=True))  # type: ignore[arg-type]

@@ -1,17 +1,23 @@
 """Accounts of staff: made, listed, edited, reset, shut out; and by whom not."""
 
 import json
+from datetime import timedelta
 
 import pytest
 import structlog
+from tortoise.transactions import in_transaction
 
+from business_api.accounts import management
+from business_api.accounts.errors import ResidentsAccount
 from business_api.accounts.models import Account, RoleGrant
+from business_api.actors import Actor
 from business_api.authz.roles import Role
 from business_api.authz.scope import Site
 from business_api.idempotency_models import IdempotencyRecord
 from business_api.people.models import Person
 from business_api.tenancy import place
 from device_registry.access.models import RemoteSuspension
+from foundation import db, fence
 from foundation.ids import new_id
 from foundation.models import AuditEvent
 from tests.business_api.accounts.conftest import Ladder, Staff, cashier, hire, problem
@@ -275,6 +281,52 @@ async def test_whose_accounts_may_be_managed(
         if refusal is None:
             answer = await actor.post(f"/accounts/{account.id}/enable")
             assert answer.status_code == 204, (actor.account.username, account.username)
+
+
+async def test_who_holds_nothing_is_managed_by_who_could_give_all_it_held(
+    api: Api, park: Estate, sibling: Estate, elsewhere: Estate, ladder: Ladder
+) -> None:
+    async def held(account: Account, **period: object) -> None:
+        await RoleGrant.filter(account_id=account.id).update(**period)
+
+    over = {"valid_to": api.time() - timedelta(minutes=1)}
+    worker = await api.account("worker", Role.CASHIER, park.site)
+    await api.grant(worker, Role.COMMUNITY_ADMIN, elsewhere.site)
+    former = await api.account("former", Role.CASHIER, park.site)
+    await api.grant(former, Role.INSTALLER, park.site)
+    for account in (worker, former):
+        await held(account, **over)
+    path = f"/accounts/{worker.id}"
+    for method, act, body in (
+        ("POST", "/password", {"password": NEW}),
+        ("POST", "/disable", None),
+        ("PATCH", "", {"name": "x"}),
+    ):
+        answer = await ladder.community.ask(method, path + act, body, **{"If-Match": '"1"'})
+        assert problem(answer) == "may-not-manage", act
+    assert (await ladder.community.get(path)).json()["may_manage"] is False
+    assert (await ladder.community.post(f"/accounts/{former.id}/password", {})).status_code == 200
+
+
+async def test_who_became_a_resident_after_the_first_look(
+    api: Api, park: Estate, elsewhere: Estate, ladder: Ladder
+) -> None:
+    """An approval between the check and the lock, at a place behind the actor's fence."""
+    worker = await api.account("worker", Role.REPAIR_WORKER, park.site)
+    row = await RoleGrant.get(account_id=park.admin.id)
+    actor = Actor(park.admin.id, new_id(), "", api.time(), (row.grant,))
+    await management.managed(actor, worker.id)
+    await Person.create(
+        account_id=worker.id, name="工", created_at=api.time(), **place(elsewhere.site)
+    )
+    with fence.none():
+        fence.put_up([park.id])
+        async with in_transaction():
+            with pytest.raises(ResidentsAccount):
+                await management.locked(actor, worker.id)
+            # And the fence stands again.
+            outside = await Person.filter(community_id=elsewhere.id).count()
+            assert outside == (0 if db.is_postgres() else 1)
 
 
 async def test_a_password_reset_throws_everybody_out(
