@@ -68,25 +68,20 @@ async def of_account(
 ) -> Explanation:
     """Somebody else's case, told to who may see that account and the accounts of that place.
 
-    A grant out of the actor's sight is not named, also when it decides.
+    Decided over the roles of that account which the actor may see, so that neither the answer
+    nor its reason tells of others. What follows from where it lives is left out: an answer
+    would say where that is (`/v1/residents` does, to who may know).
 
     Raises:
         NoSuchAccount: there is none, or none the actor may know of.
         NotFound: no such place, or not the actor's to ask about.
     """
-    account = (await management.seen(actor, account_id)).account
+    held = await management.seen(actor, account_id)
     if not place.known or not actor.may(Permission.ACCOUNT_VIEW, place.site):
         raise NotFound
-    held = await RoleGrant.filter(account_id=account_id)
-    lives = await standing.grants_of(account_id)
-    grants = [row.grant for row in held] + lives
-    decision = decide.decide(grants, permission, place.site, actor.now)
-    seen = {row.grant for row in held if actor.may(Permission.ACCOUNT_VIEW, row.site)}
-    # Where somebody lives is told only about the place asked about, and not to everybody.
-    if actor.may(Permission.RESIDENT_VIEW, place.site):
-        seen |= {one for one in lives if one.covers(place.site)}
-    by = decision.by if decision.by in seen else None
-    return await _told(account_id, permission, decision, by, account=account)
+    seen = [one.grant for one in held.grants if actor.may(Permission.ACCOUNT_VIEW, one.site)]
+    decision = decide.decide(seen, permission, place.site, actor.now)
+    return await _told(account_id, permission, decision, decision.by, account=held.account)
 
 
 async def of_any(
