@@ -8,7 +8,7 @@ from business_api.authz.permissions import Permission
 from business_api.imports.kinds import Batch, Finding, Words
 from business_api.places.house_import import More
 from business_api.places.models import House
-from business_api.residents import people_columns, people_rows
+from business_api.residents import people_columns, people_rows, people_writing
 from business_api.residents.models import ResidentType
 from business_api.residents.people_rows import Known, Said
 
@@ -41,7 +41,7 @@ OWNERS: Final = More(
     permission=Permission.RESIDENT_MANAGE,
     lock=lock,
     check=check,
-    apply=people_rows.apply,
+    apply=people_writing.apply,
     kicks=(sessions.TOPIC,),
 )
 """For `places.house_import.kind`."""

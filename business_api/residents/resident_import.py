@@ -21,7 +21,7 @@ from business_api.imports.kinds import (
     Words,
 )
 from business_api.places.models import Building, House, Unit
-from business_api.residents import people_columns, people_rows
+from business_api.residents import people_columns, people_rows, people_writing
 from business_api.residents.models import ResidentType
 from business_api.residents.people_rows import Said
 
@@ -132,7 +132,7 @@ async def _houses(batch: Batch) -> dict[int, House]:
 
 
 async def _apply(batch: Batch, findings: Sequence[Finding]) -> None:
-    await people_rows.apply(batch, {one.row.line: one.plan for one in findings})
+    await people_writing.apply(batch, {one.row.line: one.plan for one in findings})
 
 
 RESIDENTS: Final = ImportKind(
