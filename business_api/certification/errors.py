@@ -10,6 +10,13 @@ class NoSuchCertification(DomainError):
     title_zh = "认证申请不存在"
 
 
+class OwnMatter(DomainError):
+    """Nobody reviews an application of its own, or one for the house it lives in."""
+
+    kind, code, title = Kind.FORBIDDEN, "own-matter", "Somebody else has to review this"
+    title_zh = "不能审核与本人有关的申请"
+
+
 class AlreadyApplied(DomainError):
     """The account's application for this house is not decided yet."""
 

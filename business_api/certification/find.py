@@ -5,9 +5,11 @@ from uuid import UUID
 from business_api.actors import Actor
 from business_api.authz.permissions import Permission
 from business_api.authz.scope import ScopeType
-from business_api.certification.errors import NoSuchCertification
+from business_api.certification.errors import NoSuchCertification, OwnMatter
 from business_api.certification.models import Certification
-from business_api.residents.models import ResidentType
+from business_api.residents.models import Occupancy, ResidentType
+from business_api.residents.times import unended
+from foundation.runner import Context
 
 
 async def certification(
@@ -29,6 +31,30 @@ async def certification(
     if grant.scope_type is ScopeType.HOUSE and found.type is ResidentType.OWNER:
         raise NoSuchCertification
     return found
+
+
+async def for_review(context: Context, actor: Actor, certification_id: UUID) -> Certification:
+    """One application, for somebody who reviews it and has no part in it. Two statements.
+
+    Raises:
+        NoSuchCertification, NotAllowed: as in `certification`.
+        OwnMatter: it is about the actor itself, or about its home.
+    """
+    found = await certification(actor, Permission.CERTIFICATION_REVIEW, certification_id)
+    if await own_matter(context, actor, found):
+        raise OwnMatter
+    return found
+
+
+async def own_matter(context: Context, actor: Actor, row: Certification) -> bool:
+    """Whether the actor applied itself, or lives in that house or is to. One statement."""
+    if row.account_id == actor.account_id:
+        return True
+    return await Occupancy.filter(
+        unended(context.clock()),
+        house_id=row.house_id,  # type: ignore[attr-defined]
+        person__account_id=actor.account_id,
+    ).exists()
 
 
 async def own(actor: Actor, certification_id: UUID) -> Certification:

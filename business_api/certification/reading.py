@@ -11,8 +11,8 @@ from business_api.accounts import accounts
 from business_api.accounts.accounts import AccountRow
 from business_api.actors import Actor
 from business_api.authz.permissions import Permission
+from business_api.certification import find, personal
 from business_api.certification import owners as house_owners
-from business_api.certification import personal
 from business_api.certification.asking import MOST_CODES
 from business_api.certification.models import Certification, CertificationEvent, Path
 from business_api.certification.schemas import (
@@ -85,12 +85,21 @@ async def listed(context: Context, rows: Sequence[Certification]) -> list[Certif
 
 
 async def detail(context: Context, actor: Actor, row: Certification) -> CertificationDetailOut:
-    """For staff, with the history, and for reviewers what was handed in. Eight statements."""
+    """For staff, with the history, and for reviewers what was handed in. Nine statements.
+
+    Who has a part in it itself (`find.own_matter`) sees it as who does not review.
+    """
     events = await CertificationEvent.filter(certification_id=row.id).order_by("seq")
     ids = {_account(event.actor) for event in events} | {row.reviewed_by}
     people = await accounts.of_ids({one for one in ids if one is not None})
 
+    reviews = actor.may(Permission.CERTIFICATION_REVIEW, row.site) and not await find.own_matter(
+        context, actor, row
+    )
+
     def may(permission: Permission | None) -> bool:
+        if permission is Permission.CERTIFICATION_REVIEW:
+            return reviews
         return permission is not None and actor.may(permission, row.site)
 
     return CertificationDetailOut(
@@ -100,7 +109,7 @@ async def detail(context: Context, actor: Actor, row: Certification) -> Certific
         person_id=row.person_id,
         occupancy_id=row.occupancy_id,
         actions=[one for one in allowed(row.state) if may(_STAFF.get(one))],
-        files=await _files(context, row) if may(Permission.CERTIFICATION_REVIEW) else [],
+        files=await _files(context, row) if reviews else [],
         steps=[
             StepOut(
                 at=event.at,

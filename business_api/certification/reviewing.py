@@ -22,9 +22,10 @@ async def approve(context: Context, actor: Actor, certification_id: UUID) -> Cer
 
     Raises:
         NoSuchCertification, NotAllowed: see there.
+        OwnMatter: the actor applied itself, or lives in that house.
         IllegalMove: it is not for review, or another reviewer was first.
     """
-    row = await find.certification(actor, Permission.CERTIFICATION_REVIEW, certification_id)
+    row = await find.for_review(context, actor, certification_id)
     step(row.state, Action.APPROVE)
     await admitting.admit(
         context,
@@ -43,9 +44,9 @@ async def reject(
     """Reject an application; the applicant reads the reason, and may apply anew.
 
     Raises:
-        NoSuchCertification, NotAllowed, IllegalMove: as in `approve`.
+        NoSuchCertification, NotAllowed, OwnMatter, IllegalMove: as in `approve`.
     """
-    row = await find.certification(actor, Permission.CERTIFICATION_REVIEW, certification_id)
+    row = await find.for_review(context, actor, certification_id)
     async with moving(
         context,
         actor,

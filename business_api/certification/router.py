@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, status
 from business_api.actors import Actor
 from business_api.authz.permissions import Permission
 from business_api.certification import comparing, find, personal, reading, reviewing
-from business_api.certification.errors import NoSuchCertification
+from business_api.certification.errors import NoSuchCertification, OwnMatter
 from business_api.certification.models import Certification, Path
 from business_api.certification.schemas import (
     ApplicantComparisonOut,
@@ -32,7 +32,7 @@ Viewer = Annotated[Actor, needs(Permission.CERTIFICATION_VIEW)]
 Reviewer = Annotated[Actor, needs(Permission.CERTIFICATION_REVIEW)]
 Revoker = Annotated[Actor, needs(Permission.CERTIFICATION_REVOKE)]
 
-_DECIDING = documents(NoSuchCertification, IllegalMove)
+_REVIEWING = documents(NoSuchCertification, OwnMatter, IllegalMove)
 
 
 @router.get("", operation_id="listCertifications")
@@ -84,18 +84,18 @@ async def get_certification(
 @router.get(
     "/{certification_id}/comparison",
     operation_id="compareCertification",
-    responses=documents(NoSuchCertification, NothingToReveal),
+    responses=documents(NoSuchCertification, OwnMatter, NothingToReveal),
 )
 async def compare(certification_id: UUID, context: Ctx, actor: Reviewer) -> ApplicantComparisonOut:
     """Whether name, phone and ID number are those of an owner in the house file: yes or no."""
-    row = await find.certification(actor, Permission.CERTIFICATION_REVIEW, certification_id)
+    row = await find.for_review(context, actor, certification_id)
     return await comparing.compare(context, actor, row)
 
 
 @router.post(
     "/{certification_id}/reveal",
     operation_id="revealCertification",
-    responses=documents(NoSuchCertification, NothingToReveal, TooManyReveals),
+    responses=documents(NoSuchCertification, OwnMatter, NothingToReveal, TooManyReveals),
 )
 async def reveal(
     certification_id: UUID, body: RevealIn, context: Ctx, actor: Reviewer
@@ -104,7 +104,7 @@ async def reveal(
 
     Only until the approval: then the person has it (`revealPerson`).
     """
-    row = await find.certification(actor, Permission.CERTIFICATION_REVIEW, certification_id)
+    row = await find.for_review(context, actor, certification_id)
     data = personal.unsealed(context, row)
     clear = data.phone if body.field is RevealField.PHONE else data.id_number
     shown = await reveals.reveal(
@@ -120,7 +120,7 @@ async def reveal(
 
 
 @router.post(
-    "/{certification_id}/approve", operation_id="approveCertification", responses=_DECIDING
+    "/{certification_id}/approve", operation_id="approveCertification", responses=_REVIEWING
 )
 async def approve(certification_id: UUID, context: Ctx, actor: Reviewer) -> CertificationDetailOut:
     """Let the applicant live there: house and doors from this moment on."""
@@ -128,7 +128,7 @@ async def approve(certification_id: UUID, context: Ctx, actor: Reviewer) -> Cert
     return await reading.detail(context, actor, row)
 
 
-@router.post("/{certification_id}/reject", operation_id="rejectCertification", responses=_DECIDING)
+@router.post("/{certification_id}/reject", operation_id="rejectCertification", responses=_REVIEWING)
 async def reject(
     certification_id: UUID, body: ReasonIn, context: Ctx, actor: Reviewer
 ) -> CertificationDetailOut:
@@ -141,7 +141,7 @@ async def reject(
     "/{certification_id}/revoke",
     operation_id="revokeCertification",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=_DECIDING,
+    responses=documents(NoSuchCertification, IllegalMove),
 )
 async def revoke(certification_id: UUID, body: ReasonIn, context: Ctx, actor: Revoker) -> None:
     """Take the right away again, at once. For staff, and for owners with their household."""
