@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.table import Table
 
-from business_api.accounts import accounts, listing, passwords, roles, scopes, staff
+from business_api.accounts import accounts, listing, management, passwords, roles, scopes, staff
 from business_api.authz.permissions import Permission
 from business_api.authz.roles import Role
 from business_api.rights import explain
@@ -77,11 +77,15 @@ async def list_accounts(
     """List accounts of staff by username, with the roles they hold."""
     async with opened() as context:
         rows, total = await accounts.listed(after=after, limit=size)
-        held = await listing.roles_of([row.id for row in rows], context.clock())
+        grants = await management.grants_of([row.id for row in rows])
+        every = [grant for held in grants.values() for grant in held]
+        held_now = await listing.roles_of(every, context.clock())
     table = Table("Id", "Username", "Name", "Roles", "Disabled since")
     for row in rows:
         since = row.disabled_at.isoformat(timespec="seconds") if row.disabled_at else ""
-        table.add_row(str(row.id), row.username, row.name, "\n".join(held.get(row.id, ())), since)
+        table.add_row(
+            str(row.id), row.username, row.name, "\n".join(held_now.get(row.id, ())), since
+        )
     print_page(table, total)
 
 

@@ -191,7 +191,8 @@ async def _set_password(
     must_change: bool = False,
 ) -> None:
     account.password_hash, account.must_change_password = hashed, must_change
-    await account.save(update_fields=["password_hash", "must_change_password"])
+    account.password_set_by = actor.account_id if isinstance(actor, Actor) else None
+    await account.save(update_fields=["password_hash", "must_change_password", "password_set_by"])
     await FirstPassword.filter(account_id=account.id).delete()
     ended = await sessions.end_all(account.id, context.clock(), "password", keep=keep)
     await auditing.note(

@@ -59,6 +59,17 @@ class MayNotGive(DomainError):
     title_zh = "无权授予或撤销该角色"
 
 
+class FirstPasswordPending(DomainError):
+    """Somebody else knows the account's password, who may not be meant to have the role.
+
+    Its owner signs in and changes it first; or whoever gives the role sets a new one before.
+    """
+
+    kind, code = Kind.CONFLICT, "first-password-pending"
+    title = "Somebody else knows its password: it has to be changed, or reset by you, first"
+    title_zh = "该账号仍在使用他人设置的初始密码，请先由本人修改或由您重置密码"
+
+
 class BadScope(DomainError):
     """The role cannot be held at such a place, e.g. a community admin of a building."""
 

@@ -8,9 +8,10 @@ from uuid import UUID
 from tortoise.transactions import in_transaction
 
 from business_api import auditing
-from business_api.accounts import listing
+from business_api.accounts import listing, management
 from business_api.accounts.models import Account, FirstPassword
 from business_api.actors import Actor
+from business_api.authz.permissions import Permission
 from business_api.imports import workbooks
 from business_api.imports.kinds import Words
 from business_api.imports.models import ImportJob
@@ -56,7 +57,8 @@ async def keep(
 async def fetch(context: Context, actor: Actor, job: ImportJob, language: Language) -> IO[bytes]:
     """The workbook with the passwords of an import, once: after it they are gone.
 
-    Those that were changed or set anew meanwhile are not among them.
+    Those that were changed or set anew meanwhile are not among them, nor those of accounts
+    that the actor may not manage now: for these it could not set a password either.
 
     Raises:
         NoFirstPasswords: there are none, or the actor did not send the import.
@@ -64,28 +66,38 @@ async def fetch(context: Context, actor: Actor, job: ImportJob, language: Langua
     if job.created_by != actor.account_id:
         raise NoFirstPasswords
     async with in_transaction():
-        rows = (
-            await FirstPassword.filter(import_id=job.id)
-            .select_for_update()
-            .prefetch_related("account")
-        )
+        kept = FirstPassword.filter(import_id=job.id)
+        # The accounts first: whoever gives a role or sets a password locks in this order.
+        ids = await kept.values_list("account_id", flat=True)
+        accounts = await Account.filter(id__in=ids).select_for_update().order_by("id")
+        theirs = await _managed(actor, accounts)
+        rows = await kept.filter(account_id__in=list(theirs)).select_for_update()
         if not rows:
             raise NoFirstPasswords
-        await FirstPassword.filter(import_id=job.id).delete()
+        await FirstPassword.filter(id__in=[row.id for row in rows]).delete()
         about = f"import/{job.id}"
         await auditing.note(
             context, actor, "account.fetch_passwords", about, job.site, count=len(rows)
         )
-    held = await listing.roles_of([row.account.id for row in rows], context.clock())
-    rows.sort(key=lambda row: row.account.username or "")
+    shown = await listing.roles_of(
+        [
+            grant
+            for held in theirs.values()
+            for grant in held.grants
+            if actor.may(Permission.ACCOUNT_VIEW, grant.site)
+        ],
+        context.clock(),
+    )
+    sealed = {row.account_id: bytes(row.sealed) for row in rows}  # type: ignore[attr-defined]
     lines = [
         [
-            row.account.username or "",
-            row.account.name,
-            "\n".join(held.get(row.account.id, ())),
-            context.keyring.unseal(bytes(row.sealed), _about(row.account.id)).decode(),
+            account.username or "",
+            account.name,
+            "\n".join(shown.get(account.id, ())),
+            context.keyring.unseal(sealed[account.id], _about(account.id)).decode(),
         ]
-        for row in rows
+        for account in sorted(accounts, key=lambda account: account.username or "")
+        if account.id in sealed
     ]
 
     async def chunks() -> AsyncGenerator[Sequence[Sequence[str]]]:
@@ -93,6 +105,18 @@ async def fetch(context: Context, actor: Actor, job: ImportJob, language: Langua
 
     header = [title.of(language) for title in _HEADER]
     return await workbooks.table(_TITLE.of(language), header, chunks())
+
+
+async def _managed(actor: Actor, accounts: Sequence[Account]) -> dict[UUID, management.Held]:
+    """Those of the accounts that the actor may manage now, by id."""
+    grants = await management.grants_of([account.id for account in accounts])
+    residents = await management.residents_among([account.id for account in accounts])
+    every = [management.Held(account, tuple(grants[account.id])) for account in accounts]
+    return {
+        held.account.id: held
+        for held in every
+        if management.why_not(actor, held, residents) is None
+    }
 
 
 def _about(account_id: UUID) -> str:

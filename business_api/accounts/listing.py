@@ -1,7 +1,7 @@
 """Accounts of staff as whoever may see them sees them (F2 查看账号)."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -70,10 +70,9 @@ async def grant(actor: Actor, row: RoleGrant) -> GrantOut:
     return _grant(actor, row, await scopes.names_of([(row.scope_type, row.scope_id)]))
 
 
-async def roles_of(account_ids: Sequence[UUID], now: datetime) -> dict[UUID, list[str]]:
-    """The roles that accounts hold now, in words. For who may see everything."""
-    held = await RoleGrant.filter(account_id__in=list(account_ids)).order_by("role", "id")
-    live = [row for row in held if row.grant.live(now)]
+async def roles_of(held: Iterable[RoleGrant], now: datetime) -> dict[UUID, list[str]]:
+    """Those roles that are held now, in words, by account."""
+    live = sorted((row for row in held if row.grant.live(now)), key=lambda row: row.role)
     called = await scopes.names_of({(row.scope_type, row.scope_id) for row in live})
     words: defaultdict[UUID, list[str]] = defaultdict(list)
     for row in live:
@@ -87,9 +86,7 @@ async def rows(context: Context, actor: Actor, accounts: Sequence[Account]) -> l
     if not accounts:
         return []
     ids = [account.id for account in accounts]
-    of_account: defaultdict[UUID, list[RoleGrant]] = defaultdict(list)
-    for grant in await RoleGrant.filter(account_id__in=ids).order_by("created_at", "id"):
-        of_account[grant.account_id].append(grant)  # type: ignore[attr-defined]
+    of_account = await management.grants_of(ids)
     residents = await management.residents_among(ids)
     seen = {
         account_id: [one for one in held if actor.may(Permission.ACCOUNT_VIEW, one.site)]

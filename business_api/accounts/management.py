@@ -7,6 +7,7 @@ otherwise whoever resets the password of somebody with more rights would have th
 have them back when they are renewed. A resident's account is never anybody's but its own.
 """
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
@@ -110,6 +111,15 @@ def why_not(actor: Actor, held: Held, residents: Collection[UUID]) -> DomainErro
     if all(decide.may_give(actor.grants, grant.role, grant.site, actor.now) for grant in counted):
         return None
     return MayNotManage()
+
+
+async def grants_of(account_ids: Collection[UUID]) -> defaultdict[UUID, list[RoleGrant]]:
+    """Every role that accounts hold, held or will hold, the oldest first. One statement."""
+    found: defaultdict[UUID, list[RoleGrant]] = defaultdict(list)
+    which = RoleGrant.filter(account_id__in=list(account_ids))
+    for grant in await which.order_by("created_at", "id"):
+        found[grant.account_id].append(grant)  # type: ignore[attr-defined]
+    return found
 
 
 async def residents_among(account_ids: Collection[UUID]) -> frozenset[UUID]:

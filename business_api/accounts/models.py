@@ -28,6 +28,8 @@ class Account(Model):
     password_hash = fields.CharField(max_length=200, default="")
     """Empty: none was ever set; sign in with a code."""
     must_change_password = fields.BooleanField(default=False)
+    password_set_by = fields.UUIDField(null=True)
+    """Who knows a password that must be changed; None: a command line."""
     data_key = fields.BinaryField(null=True)
     phone_sealed = fields.BinaryField(null=True)
     phone_index = fields.CharField(max_length=64, unique=True, null=True)

@@ -13,6 +13,7 @@ from business_api.accounts import management, sessions
 from business_api.accounts.errors import (
     BadScope,
     BadTerm,
+    FirstPasswordPending,
     LastSuperAdmin,
     MayNotGive,
     NoSuchAccount,
@@ -57,25 +58,31 @@ async def give(
         role: what.
         site: where; its narrowest level must be one at which the role can be held.
         valid_from: not before; None: from now on.
-        valid_to: not at or after; None: until it is taken.
+        valid_to: not at or after; None: until it is taken. Never after the end of the role
+            by which the actor gives it.
 
     Raises:
         NoSuchAccount: there is none, or none the actor may know of.
         MayNotGive, NotYourself: it is not the actor's to give, or not to itself.
         BadScope: the role cannot be held there.
         BadTerm: the period is empty.
+        FirstPasswordPending: somebody else set the password that it still has.
         LastSuperAdmin: nobody would be one for good.
     """
     check(actor, role, site, valid_from=valid_from, valid_to=valid_to, now=context.clock())
+    valid_to = until(actor, role, site, valid_to)
     async with in_transaction():
         if isinstance(actor, Actor):
             if account_id == actor.account_id:
                 raise NotYourself
-            await management.seen(actor, account_id, lock=True)
-        elif (
-            await Account.filter(id=account_id, deleted_at=None).select_for_update().first() is None
-        ):
-            raise NoSuchAccount
+            account = (await management.seen(actor, account_id, lock=True)).account
+            _check_password(account, actor.account_id)
+        else:
+            which = Account.filter(id=account_id, deleted_at=None)
+            found = await which.select_for_update().first()
+            if found is None:
+                raise NoSuchAccount
+            _check_password(found, None)
         if role is Role.SUPER_ADMIN and (valid_from or valid_to):
             await keep_a_super_admin(context, without=account_id)
         row = await write(context, actor, account_id, role, site, period=(valid_from, valid_to))
@@ -142,8 +149,18 @@ def check(
         raise MayNotGive(role.value)
     if role in LIVED or level_of(site) not in SCOPE[role]:
         raise BadScope(f"{role.value} at {level_of(site).value}")
-    if valid_to is not None and valid_to <= max(valid_from or now, now):
+    end = until(actor, role, site, valid_to)
+    if end is not None and end <= max(valid_from or now, now):
         raise BadTerm
+
+
+def until(
+    actor: Actor | str, role: Role, site: Site, valid_to: datetime | None = None
+) -> datetime | None:
+    """When a role ends that the actor gives: what it gives for good does not outlast its own."""
+    if not isinstance(actor, Actor):
+        return valid_to
+    return decide.given_until(actor.grants, role, site, actor.now, valid_to)
 
 
 def level_of(site: Site) -> ScopeType:
@@ -200,6 +217,12 @@ async def write(
 async def _lock_super_admins() -> list[RoleGrant]:
     """Everybody who takes one away locks them all: the second looks when the first is done."""
     return await RoleGrant.filter(role=Role.SUPER_ADMIN).select_for_update().order_by("id")
+
+
+def _check_password(account: Account, giver: UUID | None) -> None:
+    """Who set a password that was not changed yet would have what is given now as well."""
+    if account.must_change_password and account.password_set_by != giver:
+        raise FirstPasswordPending
 
 
 def _check_taking(actor: Actor, row: RoleGrant) -> None:

@@ -9,6 +9,7 @@ from business_api.accounts import listing, roles, scopes
 from business_api.accounts.errors import (
     BadScope,
     BadTerm,
+    FirstPasswordPending,
     MayNotGive,
     NoSuchAccount,
     NoSuchGrant,
@@ -51,6 +52,7 @@ async def list_grants(
     response_model=GrantOut,
     responses=documents(
         *(NoSuchAccount, NotYourself, MayNotGive, BadScope, BadTerm, OnePlace),
+        FirstPasswordPending,
         *(NoSuchOperator, NoSuchCompany, NoSuchCommunity, NoSuchBuilding),
     ),
 )

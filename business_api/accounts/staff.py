@@ -103,6 +103,7 @@ async def create(
         username=prepared.username,
         password_hash=prepared.password_hash,
         must_change_password=prepared.must_change,
+        password_set_by=actor.account_id if isinstance(actor, Actor) else None,
         name=prepared.name,
         created_at=context.clock(),
         created_by=actor.account_id if isinstance(actor, Actor) else None,
@@ -114,7 +115,8 @@ async def create(
             await account.save(force_create=True)
             about = f"account/{account.id}"
             await auditing.note(context, actor, "account.create", about, site)
-            await roles.write(context, actor, account.id, role, site)
+            period = (None, roles.until(actor, role, site))
+            await roles.write(context, actor, account.id, role, site, period=period)
     except IntegrityError:
         raise UsernameTaken from None
     return account

@@ -7,6 +7,7 @@ one by one, asked anew for every chunk: a role lost meanwhile ends it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -75,6 +76,8 @@ class _Plan:
 
     role: Role
     site: Site
+    valid_to: datetime | None
+    """As long as the sender may give it."""
 
 
 def kinds() -> tuple[ImportKind, ...]:
@@ -187,7 +190,9 @@ async def _check(batch: Batch, level: ScopeType) -> Sequence[Finding]:
         elif not decide.may_give(grants, values["role"], site, now):
             found.append(Finding(row, Outcome.REFUSED, (MAY_NOT.at("role"),)))
         elif account is None:
-            found.append(Finding(row, Outcome.CREATED, plan=_Plan(values["role"], site)))
+            end = decide.given_until(grants, values["role"], site, now)
+            plan = _Plan(values["role"], site, end)
+            found.append(Finding(row, Outcome.CREATED, plan=plan))
         elif (account.id, values["role"], site.at(roles.level_of(site))) in has:
             found.append(Finding(row, Outcome.UNCHANGED))
         else:
@@ -210,6 +215,7 @@ async def _apply(batch: Batch, findings: Sequence[Finding]) -> None:
             username=values["username"],
             password_hash=hashed,
             must_change_password=True,
+            password_set_by=sender,
             name=values["name"],
             created_at=now,
             created_by=sender,
@@ -222,6 +228,7 @@ async def _apply(batch: Batch, findings: Sequence[Finding]) -> None:
             role=plan.role,
             scope_type=level,
             scope_id=plan.site.at(level),
+            valid_to=plan.valid_to,
             granted_by=sender,
             created_at=now,
             **place(plan.site),

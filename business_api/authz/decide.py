@@ -57,11 +57,36 @@ def decide(
 
 def may_give(grants: Collection[Grant], role: Role, site: Site, now: datetime) -> bool:
     """Whether holders of `grants` may give `role` at `site`, and take it there (BR1)."""
-    return any(
-        role in MAY_GIVE.get(grant.role, ())
+    return bool(_giving(grants, role, site, now))
+
+
+def given_until(
+    grants: Collection[Grant],
+    role: Role,
+    site: Site,
+    now: datetime,
+    wanted: datetime | None = None,
+) -> datetime | None:
+    """When a role ends that holders of `grants` give: as wanted, but not after their own.
+
+    Args:
+        grants: of the giver, who `may_give` it.
+        role: what.
+        site: where.
+        now: of the request.
+        wanted: the end asked for; None: for good.
+    """
+    ends = [grant.valid_to for grant in _giving(grants, role, site, now)]
+    own = None if None in ends else max(end for end in ends if end is not None)
+    return min((end for end in (wanted, own) if end is not None), default=None)
+
+
+def _giving(grants: Collection[Grant], role: Role, site: Site, now: datetime) -> list[Grant]:
+    return [
+        grant
         for grant in grants
-        if grant.live(now) and grant.covers(site)
-    )
+        if grant.live(now) and grant.covers(site) and role in MAY_GIVE.get(grant.role, ())
+    ]
 
 
 def reach(grants: Collection[Grant], permission: Permission, now: datetime) -> Reach:

@@ -31,6 +31,7 @@ class Migration(migrations.Migration):
                 ('name', fields.CharField(max_length=80)),
                 ('password_hash', fields.CharField(default='', max_length=200)),
                 ('must_change_password', fields.BooleanField(default=False)),
+                ('password_set_by', fields.UUIDField(null=True)),
                 ('data_key', fields.BinaryField(null=True)),
                 ('phone_sealed', fields.BinaryField(null=True)),
                 ('phone_index', fields.CharField(null=True, unique=True, max_length=64)),

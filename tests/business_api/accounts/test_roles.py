@@ -1,19 +1,26 @@
 """Roles: given and taken at places and for times, and what those try who may not."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from business_api.accounts import accounts, roles
-from business_api.accounts.errors import BadScope, BadTerm, LastSuperAdmin, NoSuchGrant
-from business_api.accounts.models import RoleGrant
+from business_api.accounts.errors import (
+    BadScope,
+    BadTerm,
+    FirstPasswordPending,
+    LastSuperAdmin,
+    NoSuchGrant,
+)
+from business_api.accounts.models import Account, RoleGrant
 from business_api.authz.roles import MAY_GIVE, SCOPE, Role
 from business_api.authz.scope import Site
 from foundation.ids import new_id
 from foundation.models import AuditEvent
 from tests.business_api.accounts.conftest import Ladder, hire, problem
-from tests.business_api.conftest import Api, Estate
+from tests.business_api.conftest import Api, Estate, bearer
 
 
 async def test_a_role_holds_from_the_next_request_and_ends_with_the_next(
@@ -63,6 +70,51 @@ async def test_a_role_for_a_time(api: Api, park: Estate, ladder: Ladder) -> None
     assert (await ladder.community.post(grants, body)).status_code == 201
     assert await RoleGrant.filter(role=Role.INSTALLER).count() == 1
     assert "installer" in (await worker.get("/me")).json()["roles"]
+
+
+async def test_no_role_for_an_account_whose_password_somebody_else_knows(
+    api: Api, park: Estate, ladder: Ladder
+) -> None:
+    body = {"username": "wang", "name": "王", "role": "cashier", "community_id": str(park.id)}
+    key = {"Idempotency-Key": "k"}
+    made = (await ladder.community.post("/accounts", body, **key)).json()
+    grants = f"/accounts/{made['id']}/grants"
+    more = {"role": "community_admin", "community_id": str(park.id)}
+    refused = await ladder.company.post(grants, more)
+    assert (refused.status_code, problem(refused)) == (409, "first-password-pending")
+    with pytest.raises(FirstPasswordPending):
+        await roles.give(api.context, "shell", UUID(made["id"]), Role.COMMUNITY_ADMIN, park.site)
+    again = (await ladder.community.post("/accounts", body, **key)).json()
+    headers = bearer((await api.sign_in("wang", again["password"])).json()["access_token"])
+    assert (await api.client.get("/v1/me", headers=headers)).json()["roles"] == ["cashier"]
+    # Who set it may give what is its own to give, and once it is changed everybody may.
+    own = {"role": "installer", "community_id": str(park.id)}
+    assert (await ladder.community.post(grants, own)).status_code == 201
+    await Account.filter(id=made["id"]).update(must_change_password=False)
+    assert (await ladder.company.post(grants, more)).status_code == 201
+
+
+async def test_nothing_given_outlasts_the_givers_own(
+    api: Api, park: Estate, ladder: Ladder
+) -> None:
+    end = api.time().replace(microsecond=0) + timedelta(hours=1)
+    await RoleGrant.filter(account_id=park.admin.id).update(valid_to=end)
+    body = {"username": "wang", "name": "王", "role": "cashier", "community_id": str(park.id)}
+    made = (await ladder.community.post("/accounts", body)).json()
+    assert datetime.fromisoformat(made["grants"][0]["valid_to"]) == end
+    worker = await api.account("worker", Role.REPAIR_WORKER, park.site)
+    grants = f"/accounts/{worker.id}/grants"
+    body = {"role": "installer", "community_id": str(park.id)}
+    for wanted, given in (
+        (None, end),
+        (end + timedelta(hours=1), end),
+        (end - timedelta(minutes=1), end - timedelta(minutes=1)),
+    ):
+        period = {"valid_to": wanted.isoformat()} if wanted else {}
+        answer = await ladder.community.post(grants, body | period)
+        assert datetime.fromisoformat(answer.json()["valid_to"]) == given, wanted
+    late = {"valid_from": (end + timedelta(hours=1)).isoformat()}
+    assert problem(await ladder.community.post(grants, body | late)) == "bad-term"
 
 
 @pytest.mark.parametrize(

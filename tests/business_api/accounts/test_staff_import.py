@@ -1,6 +1,7 @@
 """Accounts of staff from Excel: made, refused, their passwords fetched once."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -186,3 +187,20 @@ async def test_nobody_fetches_them_later(api: Api, park: Estate, ladder: Ladder)
     api.time.ahead = KEPT * 1.01
     await housekeeping.forget(api.context)
     assert await FirstPassword.all().count() == 0
+
+
+async def test_a_password_of_somebody_who_got_more_since_is_not_handed_out(
+    api: Api, park: Estate, sibling: Estate, elsewhere: Estate, ladder: Ladder
+) -> None:
+    job = await done(ladder.community, f"kind=staff&community_id={park.id}", ROWS)
+    wang = await Account.get(username="wang")
+    await api.grant(wang, Role.COMMUNITY_ADMIN, sibling.site)
+    over = await api.grant(await Account.get(username="li.na"), Role.CASHIER, elsewhere.site)
+    over.valid_from = api.time()
+    over.valid_to = api.time() + timedelta(microseconds=1)
+    await over.save()
+    path = f"/imports/{job['id']}/first-passwords"
+    sheet = read((await ladder.community.post(path)).content)
+    assert [row[:3] for row in sheet[1:]] == [["li.na", "李娜", "repair_worker 柏树园"]]
+    assert problem(await ladder.community.post(path)) == "no-first-passwords"
+    assert await FirstPassword.filter(account_id=wang.id).count() == 1
