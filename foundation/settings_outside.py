@@ -69,6 +69,7 @@ class Files(Group):
         timedelta(hours=24), description="a file that nothing was made of is deleted after it"
     )
     unused_files: int = Field(60, ge=1, description="such files an account at once")
+    unused_bytes: int = Field(1024**3, ge=1, description="of such files of an account together")
 
 
 class Messages(Group):

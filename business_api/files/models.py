@@ -60,3 +60,20 @@ class StoredFile(Model):
         return Site(
             self.operator_id, self.company_id, self.community_id, self.building_id, self.house_id
         )
+
+
+class UploadClaim(Model):
+    """The place of an upload under way among its account's unused files, under the same id.
+
+    A table of its own: nobody can see or attach what is not there yet. It ends with the
+    upload, however that ends; one of a process that died is deleted later, with its bytes.
+    """
+
+    id = fields.UUIDField(primary_key=True, default=new_id)
+    account_id = fields.UUIDField(db_index=True)
+    size = fields.BigIntField(default=0)
+    """Bytes it may come to; 0 until its kind is known."""
+    created_at = fields.DatetimeField(db_index=True)
+
+    class Meta:
+        table = "business_upload_claim"

@@ -37,6 +37,7 @@ BODY_SECONDS: Final = 600.0
 """For 200 MiB that is 2.7 Mbit/s."""
 
 _RANGE: Final = re.compile(r"bytes=(\d{1,15})-(\d{0,15})")
+_LENGTH: Final = re.compile(r"[0-9]{1,15}")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 Until = Annotated[int, Query(ge=0, le=10**11)]
@@ -74,7 +75,9 @@ async def upload(
     used is deleted after a day.
     """
     name = _CONTROLS.sub("", unquote(file_name, errors="replace"))
-    return shown(context, await uploads.take_in(context, actor, name, request.stream()))
+    length = request.headers.get("Content-Length", "")
+    known = int(length) if _LENGTH.fullmatch(length) else None
+    return shown(context, await uploads.take_in(context, actor, name, request.stream(), known))
 
 
 @router.get("/{file_id}", operation_id="getFile", responses=documents(NoSuchFile))

@@ -11,14 +11,14 @@ from typing import Final
 from uuid import UUID
 
 from prometheus_client import Counter
+from tortoise.transactions import in_transaction
 
 from business_api.actors import Actor
-from business_api.files import images, scanning
-from business_api.files.errors import FileTooLarge, TooManyFiles
-from business_api.files.models import FileKind, StoredFile
+from business_api.files import claims, images, scanning
+from business_api.files.errors import FileTooLarge
+from business_api.files.models import FileKind, StoredFile, UploadClaim
 from business_api.files.sniffing import MOST, NEEDED, FileType, sniffed
-from business_api.files.store import Store
-from foundation.ids import new_id
+from business_api.files.store import Store, StoreAway
 from foundation.runner import Context
 
 UPLOADS = Counter("files_uploaded_total", "Files taken in, by kind.", ["kind"])
@@ -34,36 +34,49 @@ class _Received:
 
 
 async def take_in(
-    context: Context, actor: Actor, name: str, body: AsyncIterator[bytes]
+    context: Context,
+    actor: Actor,
+    name: str,
+    body: AsyncIterator[bytes],
+    length: int | None = None,
 ) -> StoredFile:
     """Keep a file that somebody sends; it belongs to nothing yet.
+
+    Args:
+        context: of the process.
+        actor: who sends it.
+        name: as its sender calls it.
+        body: its bytes.
+        length: how many there will be, if that is known: so many are claimed, else as many
+            as its kind may have.
 
     Raises:
         UnknownFileType, FileTooLarge, BrokenFile: it is not kept.
         FileRefused, ScannerAway: what the virus scanner says.
-        TooManyFiles: too many of this account are unused.
+        TooManyFiles: too many of this account, or too many bytes, are unused or under way.
         StoreAway: it cannot be stored now.
     """
-    unused = await StoredFile.filter(account_id=actor.account_id, attached_to=None).count()
-    if unused >= context.settings.files.unused_files:
-        raise TooManyFiles(retry_after=3600)
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, "", "upload-"))
+    claim = await claims.begin(context, actor.account_id)
     try:
-        return await _keep(context, actor, name, body, folder)
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, "", "upload-"))
+        try:
+            received = await _receive(context, claim, body, length, folder / "original")
+            return await _keep(context, claim, name, received, folder)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await UploadClaim.filter(id=claim.id).delete()
 
 
 async def _keep(
-    context: Context, actor: Actor, name: str, body: AsyncIterator[bytes], folder: Path
+    context: Context, claim: UploadClaim, name: str, received: _Received, folder: Path
 ) -> StoredFile:
     original = folder / "original"
-    received = await _receive(body, original)
     await scanning.scan(context.settings.files, original)
-    store, file_id = context.need(Store), new_id()
+    store = context.need(Store)
     row = StoredFile(
-        id=file_id,
-        account_id=actor.account_id,
+        id=claim.id,
+        account_id=claim.account_id,
         name=name.strip()[:_NAME],
         kind=received.type.kind,
         media_type=received.type.media_type,
@@ -78,17 +91,36 @@ async def _keep(
         row.media_type, row.width, row.height = made.media_type, made.width, made.height
         row.size, row.sha256 = await asyncio.to_thread(_measured, kept)
         row.has_thumbnail = True
-        await store.put("thumbnails", file_id, small)
-    await store.put("files", file_id, kept)
+    await claims.reserve(context, claim, row.size)
+    if row.has_thumbnail:
+        await store.put("thumbnails", row.id, small)
+    await store.put("files", row.id, kept)
     # The row comes last: bytes without a row are waste, a row without bytes is a lie.
-    await row.save(force_create=True)
+    if not await _write_down(row):
+        await _delete_bytes(context, row.id, thumbnail=row.has_thumbnail)
+        raise StoreAway("it took longer than a claim lives")
     UPLOADS.labels(row.kind.value).inc()
     return row
 
 
-async def _receive(body: AsyncIterator[bytes], target: Path) -> _Received:
-    """Write a body to the disk, as far as its kind allows."""
-    head, found, size, sha256 = b"", None, 0, hashlib.sha256()
+async def _write_down(row: StoredFile) -> bool:
+    """Make a file of its claim; not if that was forgotten, and the bytes with it."""
+    async with in_transaction():
+        if not await UploadClaim.filter(id=row.id).delete():
+            return False
+        await row.save(force_create=True)
+    return True
+
+
+async def _receive(
+    context: Context,
+    claim: UploadClaim,
+    body: AsyncIterator[bytes],
+    length: int | None,
+    target: Path,
+) -> _Received:
+    """Write a body to the disk, as far as its kind and its claim allow."""
+    head, found, size, most, sha256 = b"", None, 0, 0, hashlib.sha256()
     with target.open("wb") as out:
         async for piece in body:
             size += len(piece)
@@ -96,8 +128,10 @@ async def _receive(body: AsyncIterator[bytes], target: Path) -> _Received:
                 head += piece[:NEEDED]
                 if len(head) >= NEEDED:
                     found = sniffed(head)
-            if found is not None and size > MOST[found.kind]:
-                raise FileTooLarge(most=MOST[found.kind])
+                    most = min(MOST[found.kind], length or MOST[found.kind])
+                    await claims.reserve(context, claim, most)
+            if found is not None and size > most:
+                raise FileTooLarge(most=most)
             sha256.update(piece)
             await asyncio.to_thread(out.write, piece)
     return _Received(found or sniffed(head), size, sha256.hexdigest())
@@ -109,7 +143,12 @@ def _measured(file: Path) -> tuple[int, str]:
 
 
 async def forget_unused(context: Context) -> int:
-    """Delete files that nothing was made of in time; how many. At most 500 at once."""
+    """Delete files that nothing was made of in time; how many. At most 500 at once.
+
+    And what uploads left behind whose process died; they are not counted.
+    """
+    for file_id in await claims.forgotten(context):
+        await _delete_bytes(context, file_id, thumbnail=True)
     before = context.clock() - context.settings.files.unused_for
     old = await StoredFile.filter(attached_to=None, created_at__lt=before).limit(500)
     for row in old:
@@ -121,7 +160,11 @@ async def delete(context: Context, file_id: UUID, *, has_thumbnail: bool) -> Non
     """Delete a file that belongs to nothing: its row first, for nobody may find it then."""
     if not await StoredFile.filter(id=file_id, attached_to=None).delete():
         return
+    await _delete_bytes(context, file_id, thumbnail=has_thumbnail)
+
+
+async def _delete_bytes(context: Context, file_id: UUID, *, thumbnail: bool) -> None:
     store = context.need(Store)
     await store.delete("files", file_id)
-    if has_thumbnail:
+    if thumbnail:
         await store.delete("thumbnails", file_id)

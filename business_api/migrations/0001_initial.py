@@ -31,7 +31,6 @@ class Migration(migrations.Migration):
                 ('name', fields.CharField(max_length=80)),
                 ('password_hash', fields.CharField(default='', max_length=200)),
                 ('must_change_password', fields.BooleanField(default=False)),
-                ('password_set_by', fields.UUIDField(null=True)),
                 ('data_key', fields.BinaryField(null=True)),
                 ('phone_sealed', fields.BinaryField(null=True)),
                 ('phone_index', fields.CharField(null=True, unique=True, max_length=64)),
@@ -456,6 +455,17 @@ class Migration(migrations.Migration):
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'business_stored_file', 'app': 'business', 'indexes': [Index(fields=['account_id', 'attached_to']), Index(fields=['attached_to', 'created_at'])], 'pk_attr': 'id', 'table_description': "A file in the store, under `files/{id}`; an image's small form under `thumbnails/{id}`."},
+            bases=['Model'],
+        ),
+        ops.CreateModel(
+            name='UploadClaim',
+            fields=[
+                ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
+                ('account_id', fields.UUIDField(db_index=True)),
+                ('size', fields.BigIntField(default=0)),
+                ('created_at', fields.DatetimeField(db_index=True, auto_now=False, auto_now_add=False)),
+            ],
+            options={'table': 'business_upload_claim', 'app': 'business', 'pk_attr': 'id', 'table_description': "The place of an upload under way among its account's unused files, under the same id."},
             bases=['Model'],
         ),
         ops.CreateModel(

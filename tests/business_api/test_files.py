@@ -1,5 +1,6 @@
 """Files: taken by their content, made anew, shown to whom they concern, forgotten unused."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -15,11 +16,14 @@ from pydantic import SecretStr
 
 from business_api.authz.permissions import Permission
 from business_api.authz.roles import Role
-from business_api.files import attachments, images, uploads
-from business_api.files.models import StoredFile
+from business_api.authz.scope import Site
+from business_api.files import attachments, claims, images, uploads
+from business_api.files.errors import NoSuchFile
+from business_api.files.models import StoredFile, UploadClaim
 from business_api.files.store import Store
 from foundation.settings_outside import Files
 from tests.business_api.conftest import Api, Estate
+from tests.support.until import until
 
 MP4 = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + bytes(range(256)) * 40
 
@@ -197,11 +201,11 @@ async def test_nobody_attaches_what_another_sent_or_twice(
     actor, thief = await _actor(api, lin), await _actor(api, await api.headers("thief"))
     where = {"site": park.site, "view": Permission.CERTIFICATION_VIEW}
     for who, ids in ((thief, [mine]), (actor, [uuid4()])):
-        with pytest.raises(attachments.NoSuchFile):
+        with pytest.raises(NoSuchFile):
             await attachments.attach(who, ids, to="certification/1", **where)  # type: ignore[arg-type]
     await attachments.attach(actor, [mine, mine], to="certification/1", **where)  # type: ignore[arg-type]
     assert [row.id for row in await attachments.of("certification/1")] == [mine]
-    with pytest.raises(attachments.NoSuchFile):
+    with pytest.raises(NoSuchFile):
         await attachments.attach(actor, [mine], to="certification/2", **where)  # type: ignore[arg-type]
 
 
@@ -228,6 +232,84 @@ async def test_no_more_unused_files_than_allowed(api: Api, lin: dict[str, str]) 
     refused = await send(api, lin, MP4)
     assert refused.status_code == 429
     assert code_of(refused) == "too-many-files"
+
+
+async def test_of_any_number_at_once_no_more_than_allowed(api: Api, lin: dict[str, str]) -> None:
+    configure(api, unused_files=3)
+    gate, begun, over = asyncio.Event(), 0, 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal begun
+        begun += 1
+        yield b"%PDF-1.7\n" + bytes(16)
+        await gate.wait()
+
+    async def one() -> int:
+        nonlocal over
+        answer = await api.client.post("/v1/files", content=body(), headers=lin)
+        over += 1
+        return answer.status_code
+
+    async with asyncio.TaskGroup() as group:
+        sent = [group.create_task(one()) for _ in range(12)]
+        await until(lambda: begun + over >= 12)
+        gate.set()
+    taken = [task.result() for task in sent].count(201)
+    assert taken <= 3
+    assert await StoredFile.all().count() == taken
+    assert await UploadClaim.all().count() == 0
+
+
+async def test_unused_bytes_are_limited_before_they_come(api: Api, lin: dict[str, str]) -> None:
+    configure(api, unused_bytes=len(MP4) + 100)
+    assert (await send(api, lin, MP4)).status_code == 201
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        yield MP4
+        while True:
+            sent += 1
+            yield bytes(1024 * 1024)
+
+    for body in (MP4, endless()):
+        refused = await api.client.post("/v1/files", content=body, headers=lin)
+        assert refused.status_code == 429
+        assert code_of(refused) == "too-many-files"
+    assert sent == 0
+    assert (await send(api, lin, b"%PDF-1.7" + bytes(20))).status_code == 201, "it fits"
+
+
+async def test_an_upload_that_fails_leaves_no_claim(api: Api, lin: dict[str, str]) -> None:
+    configure(api, unused_files=1)
+    for _ in range(2):
+        assert code_of(await send(api, lin, b"\xff\xd8\xff" + bytes(1000))) == "broken-file"
+        assert code_of(await send(api, lin, b"MZ" + bytes(100))) == "unknown-file-type"
+    assert (await send(api, lin, MP4)).status_code == 201
+
+
+async def test_a_claim_of_a_dead_process_is_forgotten_with_its_bytes(
+    api: Api, lin: dict[str, str], tmp_path: Path
+) -> None:
+    configure(api, unused_files=1)
+    actor = await _actor(api, lin)
+    claim = await claims.begin(api.context, actor.account_id)
+    (tmp_path / "half").write_bytes(MP4)
+    await api.context.need(Store).put("files", claim.id, tmp_path / "half")
+    assert code_of(await send(api, lin, MP4)) == "too-many-files"
+    for method in ("GET", "DELETE"):
+        found = await api.client.request(method, f"/v1/files/{claim.id}", headers=lin)
+        assert code_of(found) == "no-such-file"
+    where = {"to": "certification/1", "site": Site(), "view": Permission.CERTIFICATION_VIEW}
+    with pytest.raises(NoSuchFile):
+        await attachments.attach(actor, [claim.id], **where)  # type: ignore[arg-type]
+    assert await uploads.forget_unused(api.context) == 0
+    assert await UploadClaim.exists(id=claim.id)
+    api.time.ahead = timedelta(hours=3)
+    await uploads.forget_unused(api.context)
+    assert not await UploadClaim.exists(id=claim.id)
+    assert _stored(api.context.settings.data_dir / "files") == []
+    assert (await send(api, await api.headers("lin"), MP4)).status_code == 201
 
 
 async def test_files_in_a_bucket(api: Api, lin: dict[str, str]) -> None:
