@@ -189,7 +189,7 @@ async def delete(context: Context, actor: Actor, proof: Proof) -> None:
         await locked.save()
         await RecoveryCode.filter(account_id=account.id).delete()
         await sessions.end_all(account.id, now, "deleted")
-        persons = await Person.filter(account_id=account.id).update(account_id=None)
+        persons = await Person.filter(account_id=account.id).update(account_id=None, parted_at=now)
         await grants.suspend_remote(account.id, True, actor=actor.audit, clock=context.clock)
         about = f"account/{account.id}"
         where = await home(account.id)

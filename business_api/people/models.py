@@ -32,6 +32,8 @@ class Person(InCommunity):
     id = fields.UUIDField(primary_key=True, default=new_id)
     account_id = fields.UUIDField(null=True, db_index=True)
     """The sign-in of this person, once it has one here (certification links it)."""
+    parted_at = fields.DatetimeField(null=True)
+    """When its account was deleted: the number may be somebody else's by now (`persons`)."""
     name = fields.CharField(max_length=80)
     data_key = fields.BinaryField(null=True)
     phone_sealed = fields.BinaryField(null=True)

@@ -83,8 +83,12 @@ async def find_or_create(
     """The person meant by `new`, known already or new. Joins the caller's transaction.
 
     It is the one with this account in this community; else one with the same phone and the
-    same name, who has no other account and no other document: that one gets the account.
-    What was not known of it is added; what was known stays as it was.
+    same name, and no other document. What was not known of it is added; what was known stays
+    as it was.
+
+    An account takes such a person over, with all its homes, if it has not got one and has had
+    none: a number goes on to somebody else. Whose document is known is taken over with the
+    same document only. The phone has to be proved by then.
 
     The doors of a person that has just got its account open with the next `move_in`, for
     all its homes (`residents.doors.follow_person`).
@@ -154,8 +158,8 @@ async def _known(site: Site, probe: Person, account_id: UUID | None) -> Person |
         return None
     same = here.filter(phone_index=probe.phone_index, name=probe.name)
     if account_id is not None:
-        same = same.filter(account_id=None)
-    if probe.id_number_index:
+        same = same.filter(account_id=None, parted_at=None)
+    if account_id is not None or probe.id_number_index:
         same = same.filter(Q(id_number_index="") | Q(id_number_index=probe.id_number_index))
     found: Person | None = await same.order_by("created_at", "id").select_for_update().first()
     return found

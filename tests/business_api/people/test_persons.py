@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from business_api import vault
+from business_api.accounts import phone_accounts
 from business_api.people import consents, persons
 from business_api.people.consent_texts import Purpose
 from business_api.people.consents import Consent
@@ -16,6 +17,7 @@ from business_api.people.persons import MaskedPerson, NewPerson
 from business_api.phones import BadPhone
 from foundation.security import BadKey
 from tests.business_api.conftest import Api, Estate
+from tests.support.tenants import PASSWORD
 
 BY = "account/somebody"
 PHONE = "138 0013 8000"
@@ -131,3 +133,31 @@ async def test_who_comes_twice_at_once_is_one_person(api: Api, park: Estate) -> 
     by_account = await asyncio.gather(*(found(api, park, new, account.id) for _ in range(5)))
     assert len({person.id for person in by_account}) == 1
     assert await ConsentRecord.all().count() == 1
+
+
+async def test_whose_document_is_known_is_taken_over_with_the_same_one_only(
+    api: Api, park: Estate
+) -> None:
+    account, thief, other = [await api.account(name) for name in ("zhang", "thief", "other")]
+    entered = await found(api, park, ZHANG)
+    passport = replace(ZHANG, id_type=IdType.PASSPORT, id_number="E12345678")
+    assert (await found(api, park, NewPerson("张三", PHONE), thief.id)).id != entered.id
+    assert (await found(api, park, passport, other.id)).id != entered.id
+    assert (await found(api, park, ZHANG, account.id)).id == entered.id
+
+
+async def test_whose_account_was_deleted_is_taken_over_by_nobody(api: Api, park: Estate) -> None:
+    """A telephone number goes on to somebody else, who may bear the same name."""
+    entered = await found(api, park, NewPerson("张三", PHONE))
+    account = await api.account("zhang")
+    phone_accounts.set_phone(api.context, account, "+8613800138000")
+    await account.save()
+    assert (await found(api, park, NewPerson("张三", PHONE), account.id)).id == entered.id
+    headers = await api.headers("zhang")
+    gone = await api.client.post("/v1/me/deletion", headers=headers, json={"password": PASSWORD})
+    assert gone.status_code == 204, gone.text
+    await entered.refresh_from_db()
+    assert (entered.account_id, entered.parted_at is None) == (None, False)
+    stranger = await api.account("stranger")
+    assert (await found(api, park, NewPerson("张三", PHONE), stranger.id)).id != entered.id
+    assert (await found(api, park, ZHANG, (await api.account("b")).id)).id != entered.id
