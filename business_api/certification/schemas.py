@@ -1,10 +1,12 @@
 """What the requests and answers about certifications look like."""
 
+import re
+import unicodedata
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from business_api.certification.models import Path
 from business_api.certification.states import Action, State
@@ -12,7 +14,7 @@ from business_api.files.schemas import FileOut
 from business_api.people.models import IdType
 from business_api.people.schemas import Consents
 from business_api.residents.models import ResidentType
-from business_api.schemas import In, Name, Out
+from business_api.schemas import In, Out
 
 _LINE = r"^[^\x00-\x1f\x7f]*$"
 
@@ -27,6 +29,29 @@ MaybeReason = Annotated[
 ]
 TypedCode = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{4,8}$")]
 
+_LIKE_AN_ADDRESS = re.compile(r"\.[^\W\d_]{2}")
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
+"""Letters to Unicode, and to the eye nothing."""
+
+
+def _personal(name: str) -> str:
+    name = unicodedata.normalize("NFC", name)
+    if not name[0].isalpha() or not all(
+        (one.isalpha() and one not in _FILLERS) or one in "·. -'’" for one in name
+    ):
+        raise ValueError("letters, and · . - ' between them")
+    if _LIKE_AN_ADDRESS.search(name):
+        raise ValueError("a blank after a dot")
+    return name
+
+
+ApplicantName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=40),
+    AfterValidator(_personal),
+]
+"""What others are sent as the name of a stranger: no number, no address, no sentence."""
+
 MOST_FILES = 9
 
 
@@ -35,7 +60,7 @@ class ApplyIn(In):
 
     house_id: UUID
     type: ResidentType
-    name: Name
+    name: ApplicantName
     id_type: IdType = IdType.RESIDENT_ID
     id_number: IdNumber = ""
     consents: Consents = Field(default_factory=list)

@@ -1,6 +1,7 @@
 """Every kind of message there is. Add yours here: `noun.verb`, both languages.
 
-Names of people may be parameters; telephone and ID numbers and codes never.
+Names of people may be parameters; telephone and ID numbers and codes never. A name is what
+somebody says it is: it stands in quotation marks, after words of ours.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,10 @@ TEMPLATES: Final[Mapping[str, Template]] = {
     "certification.submitted": Template(
         Group.WORK,
         Words("房屋认证待审核", "A certification waits for review"),
-        Words("{name}申请认证{house}，请审核。", "{name} applies for {house}. Please review."),
+        Words(
+            "有人申请认证{house}，自称“{name}”，请审核。",
+            "Somebody called “{name}” applies for {house}. Please review.",
+        ),
         _APPS,
         refs=frozenset({"certification_id"}),
     ),
@@ -24,9 +28,9 @@ TEMPLATES: Final[Mapping[str, Template]] = {
         Group.HOME,
         Words("有人申请加入您的房屋", "Somebody wants to join your house"),
         Words(
-            "{name}申请加入{house}。如非本人同意，请在APP中拒绝，不要把验证码告诉对方。",
-            "{name} wants to join {house}. If you do not agree, refuse it in the app, and tell "
-            "nobody the code.",
+            "有人申请加入{house}，自称“{name}”。如非本人同意，请在APP中拒绝，不要把验证码告诉对方。",
+            "Somebody called “{name}” wants to join {house}. If you do not agree, refuse it in the "
+            "app, and tell nobody the code.",
         ),
         _APPS,
         refs=frozenset({"certification_id"}),
@@ -34,7 +38,10 @@ TEMPLATES: Final[Mapping[str, Template]] = {
     "certification.joined": Template(
         Group.HOME,
         Words("房屋新增住户", "Somebody has joined your house"),
-        Words("{name}已通过认证，加入{house}。", "{name} is certified for {house}."),
+        Words(
+            "新住户“{name}”已通过认证，加入{house}。",
+            "A new resident, “{name}”, is certified for {house}.",
+        ),
         _APPS,
         refs=frozenset({"certification_id"}),
     ),

@@ -7,6 +7,8 @@ from uuid import uuid4
 import pytest
 
 from business_api.certification.models import Certification
+from business_api.messages.models import Message
+from business_api.messages.templates import TEMPLATES
 from tests.business_api.certification.applicants import AGREED, Person, person
 from tests.business_api.conftest import Api, Estate
 
@@ -87,3 +89,42 @@ async def test_unknown_fields_are_a_mistake(api: Api, park: Estate, zhang: Perso
     for more in ({"phone": "13800000000"}, {"state": "approved"}, {"account_id": str(uuid4())}):
         answer = await zhang.apply(park.flat, "tenant", **more)
         assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("您的房屋将被收回，请访问 evil.example", "https://evil.example", "evil.中国", "t.co"),
+        *("加微信13800138000", "１２３", "Zhang_San", "张三（业主）", "张三\n李四", "@张三", "."),
+        *("张" * 41, "'", "\u3164", "张\u202e三", "", " "),
+    ],
+)
+async def test_a_name_holds_no_address_and_no_number(
+    api: Api, park: Estate, zhang: Person, name: str
+):
+    answer = await zhang.apply(park.flat, "tenant", name=name)
+    assert answer.status_code == 422
+    assert not await Certification.all().exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["张三", "阿卜杜拉·买买提", "J. R. O'Neill-Smith", "José", "Jose\u0301", "张" * 40]
+)
+async def test_a_name_is_told_as_what_somebody_says(
+    api: Api, park: Estate, zhang: Person, name: str
+):
+    await zhang.applied(park.flat, "owner", name=name)
+    message = await Message.get(kind="certification.submitted", account_id=park.admin.id)
+    template = TEMPLATES[message.kind]
+    for language in ("zh", "en"):
+        _, body = template.render(message.params, language)
+        assert "“" + message.params["name"] + "”" in body
+        assert message.params["name"] == name.replace("e\u0301", "é")
+
+
+@pytest.mark.parametrize("kind", [kind for kind, one in TEMPLATES.items() if "name" in one.params])
+def test_no_message_begins_with_a_name(kind: str):
+    for words in (TEMPLATES[kind].body, TEMPLATES[kind].title):
+        for text in (words.zh, words.en):
+            assert text.count("{name}") == text.count("“{name}”")
+            assert not text.startswith(("{name}", "“{name}”"))
