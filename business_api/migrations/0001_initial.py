@@ -281,6 +281,7 @@ class Migration(migrations.Migration):
                 ('community_id', fields.UUIDField(db_index=True)),
                 ('id', fields.UUIDField(primary_key=True, default=new_id, unique=True, db_index=True)),
                 ('account_id', fields.UUIDField(null=True, db_index=True)),
+                ('parted_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('name', fields.CharField(max_length=80)),
                 ('data_key', fields.BinaryField(null=True)),
                 ('phone_sealed', fields.BinaryField(null=True)),
