@@ -59,6 +59,13 @@ class ScannerAway(DomainError):
     title_zh = "病毒扫描服务不可用，请稍后再试"
 
 
+class ImagesBusy(DomainError):
+    """More images wait to be made anew than this machine takes at once."""
+
+    kind, code, title = Kind.UNAVAILABLE, "images-busy", "Too many images at this moment"
+    title_zh = "图片处理繁忙，请稍后再试"
+
+
 class BadLink(DomainError):
     """The link was not made by us, or its time is over."""
 

@@ -17,6 +17,7 @@ from business_api.files.errors import (
     FileAttached,
     FileRefused,
     FileTooLarge,
+    ImagesBusy,
     NoSuchFile,
     ScannerAway,
     TooManyFiles,
@@ -51,7 +52,7 @@ RangeHeader = Annotated[str | None, Header(alias="Range", max_length=80)]
     status_code=status.HTTP_201_CREATED,
     responses=documents(
         *(UnknownFileType, FileTooLarge, BrokenFile, FileRefused),
-        *(ScannerAway, TooManyFiles, StoreAway),
+        *(ScannerAway, TooManyFiles, ImagesBusy, StoreAway),
     ),
     openapi_extra={
         "requestBody": {

@@ -54,6 +54,7 @@ async def take_in(
         UnknownFileType, FileTooLarge, BrokenFile: it is not kept.
         FileRefused, ScannerAway: what the virus scanner says.
         TooManyFiles: too many of this account, or too many bytes, are unused or under way.
+        ImagesBusy: too many images wait to be made anew.
         StoreAway: it cannot be stored now.
     """
     claim = await claims.begin(context, actor.account_id)

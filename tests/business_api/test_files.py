@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from business_api.authz.permissions import Permission
 from business_api.authz.roles import Role
 from business_api.authz.scope import Site
 from business_api.files import attachments, claims, images, uploads
-from business_api.files.errors import NoSuchFile
+from business_api.files.errors import ImagesBusy, NoSuchFile
 from business_api.files.models import StoredFile, UploadClaim
 from business_api.files.store import Store
 from foundation.settings_outside import Files
@@ -127,6 +129,70 @@ async def test_a_bomb_of_pixels_is_not_decoded(
     monkeypatch.setattr(images, "PIXELS", 640 * 480 - 1)
     answer = await send(api, lin, picture())
     assert code_of(answer) == "file-too-large"
+
+
+async def test_25_megapixels_at_most(api: Api, lin: dict[str, str]) -> None:
+    out = io.BytesIO()
+    Image.new("1", (5001, 5000)).save(out, "PNG")
+    assert code_of(await send(api, lin, out.getvalue())) == "file-too-large"
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "size", "mebibytes"),
+    [
+        ("PNG", "RGBA", (5000, 5000), 430),
+        ("JPEG", "RGB", (5000, 5000), 330),
+        ("JPEG", "RGB", (24_000, 1000), 120),
+    ],
+)
+def test_memory_for_an_image_is_bounded(
+    tmp_path: Path, *, kind: str, mode: str, size: tuple[int, int], mebibytes: int
+) -> None:
+    """Without making it small first: 529, 429 and 309 MiB."""
+    Image.new(mode, size, (1, 2, 3, 4)[: len(mode)]).save(tmp_path / "source", kind)
+    script = (
+        "import pathlib, resource, sys; from business_api.files import images\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
+        "before, at = peak(), pathlib.Path(sys.argv[1])\n"
+        "made = images._remake(at / 'source', at / 'target', at / 'small')\n"
+        "print(peak() - before, max(made.width, made.height))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, check=True, text=True
+    )
+    more, side = map(int, done.stdout.split())
+    assert side == images.SIDE
+    assert more < mebibytes
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("PNG", "P"), ("PNG", "LA"), ("JPEG", "CMYK")])
+async def test_long_images_of_any_mode_are_made_small_and_upright(
+    api: Api, lin: dict[str, str], *, kind: str, mode: str
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90°
+    out = io.BytesIO()
+    Image.new(mode, (images.SIDE * 2, 100)).save(out, kind, exif=exif)
+    file = (await send(api, lin, out.getvalue())).json()
+    assert (file["width"], file["height"]) == (50, images.SIDE)
+
+
+async def test_only_so_many_images_wait(
+    api: Api, lin: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "_WAITING", 1)
+    (tmp_path / "source").write_bytes(picture(size=(3000, 3000)))
+    paths = (tmp_path / "source", tmp_path / "target", tmp_path / "small")
+    under_way = asyncio.ensure_future(images.remake(*paths))
+    await asyncio.sleep(0)
+    with pytest.raises(ImagesBusy):
+        await images.remake(*paths)
+    assert (await under_way).width == 3000
+    monkeypatch.setattr(images, "_WAITING", 0)
+    refused = await send(api, lin, picture())
+    assert (refused.status_code, code_of(refused)) == (503, "images-busy")
+    monkeypatch.undo()
+    assert (await send(api, lin, picture())).status_code == 201
 
 
 async def test_too_many_bytes_are_refused_as_they_come(api: Api, lin: dict[str, str]) -> None:
