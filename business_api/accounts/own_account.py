@@ -179,6 +179,7 @@ async def delete(context: Context, actor: Actor, proof: Proof) -> None:
     async with in_transaction():
         if proven is not None:
             await one_time_codes.use(context, proven)
+        await grants.lock(account.id)  # before its persons, as everywhere (`residents.doors`)
         locked = await Account.filter(id=account.id, deleted_at=None).select_for_update().first()
         if locked is None:
             raise NoSuchAccount

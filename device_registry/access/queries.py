@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from device_registry.access.models import RemoteGrant
+from device_registry.access.models import RemoteGrant, RemoteSuspension
 
 
 class HeldRemote(NamedTuple):
@@ -33,3 +33,9 @@ async def houses_with_remote(after: UUID | None, limit: int) -> list[UUID]:
         which = which.filter(house_id__gt=after)
     found = await which.order_by("house_id").distinct().limit(limit).values_list("house_id")
     return [house_id for (house_id,) in found]
+
+
+async def suspended_among(person_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these persons who open nothing now, whatever rights they have. One statement."""
+    which = RemoteSuspension.filter(person_id__in=list(person_ids))
+    return {person_id for (person_id,) in await which.values_list("person_id")}

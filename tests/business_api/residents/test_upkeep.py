@@ -111,6 +111,15 @@ async def test_drift_is_repaired_and_counted(api: Api, park: Estate) -> None:
     assert await recompute.recompute(api.context) == 0
 
 
+async def test_what_a_deleted_account_leaves_is_no_drift(api: Api, park: Estate) -> None:
+    person, account_id = await resident(api, park)
+    await moves.move_in(api.context, BY, park.flat, person, ResidentType.OWNER)
+    await Person.filter(id=person.id).update(account_id=None)
+    await grants.suspend_remote(account_id, True)
+    assert await recompute.recompute(api.context) == 0
+    assert not await RemoteGrant.filter(person_id=account_id).exists()
+
+
 async def test_the_way_home_has_changed(api: Api, park: Estate) -> None:
     person, account_id = await resident(api, park)
     await moves.move_in(api.context, BY, park.flat, person, ResidentType.OWNER)
