@@ -92,7 +92,7 @@ def operations(document: dict[str, Any]) -> Iterator[Operation]:
             )
 
 
-_REAL: Final = frozenset({409, 412})
+_REAL: Final = frozenset({409, 412, 503})
 """Answers that only who got as far as the thing itself receives."""
 
 
@@ -111,6 +111,8 @@ async def ask(made: World, operation: Operation, role: Role | None, where: Where
         content = body(here, ids)
         if isinstance(content, bytes):
             sent["content"] = content
+            if operation.id == "importBluetoothReaders":
+                headers["Content-Type"] = "text/csv"
         else:
             sent["content"] = json.dumps(content)
             headers["Content-Type"] = "application/json"
