@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from tortoise.expressions import Q
@@ -13,6 +14,18 @@ from business_api.authz.grants import Grant, Reach
 from business_api.authz.permissions import Permission
 from business_api.authz.scope import ScopeType, Site
 from foundation.errors import DomainError, Kind
+
+
+class HasSite(Protocol):
+    """A row that knows where it is in the tenant tree."""
+
+    @property
+    def site(self) -> Site:
+        """For decisions."""
+        ...
+
+
+Sited = TypeVar("Sited", bound=HasSite)
 
 
 class NotAllowed(DomainError):
@@ -80,6 +93,18 @@ class Actor:
         if decision.visible:
             raise NotAllowed(permission.value)
         raise missing
+
+    def found(self, permission: Permission, row: Sited | None, missing: type[DomainError]) -> Sited:
+        """A thing that was looked up, if it is there and the actor may do that with it.
+
+        Raises:
+            DomainError: `missing`, when there is none or the actor may not know of it.
+            NotAllowed: it may see the thing, and may not do this.
+        """
+        if row is None:
+            raise missing
+        self.require(permission, row.site, missing)
+        return row
 
     def reach(self, permission: Permission) -> Reach:
         """Everywhere it may do that."""

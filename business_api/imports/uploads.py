@@ -94,10 +94,7 @@ async def find(actor: Actor, import_id: UUID, permission: Permission) -> ImportJ
         NotAllowed: the actor may not do that with it.
     """
     found = await ImportJob.get_or_none(id=import_id)
-    if found is None:
-        raise NoSuchImport
-    actor.require(permission, found.site, NoSuchImport)
-    return found
+    return actor.found(permission, found, NoSuchImport)
 
 
 async def cancel(context: Context, actor: Actor, job: ImportJob) -> ImportJob:

@@ -16,10 +16,7 @@ async def operator(actor: Actor, permission: Permission, operator_id: UUID) -> O
         NotAllowed: the actor may not do that with it.
     """
     found = await Operator.get_or_none(id=operator_id)
-    if found is None:
-        raise NoSuchOperator
-    actor.require(permission, found.site, NoSuchOperator)
-    return found
+    return actor.found(permission, found, NoSuchOperator)
 
 
 async def company(actor: Actor, permission: Permission, company_id: UUID) -> PropertyCompany:
@@ -29,10 +26,7 @@ async def company(actor: Actor, permission: Permission, company_id: UUID) -> Pro
         NoSuchCompany, NotAllowed: as in `operator`.
     """
     found = await PropertyCompany.get_or_none(id=company_id)
-    if found is None:
-        raise NoSuchCompany
-    actor.require(permission, found.site, NoSuchCompany)
-    return found
+    return actor.found(permission, found, NoSuchCompany)
 
 
 async def community(actor: Actor, permission: Permission, community_id: UUID) -> Community:
@@ -42,7 +36,4 @@ async def community(actor: Actor, permission: Permission, community_id: UUID) ->
         NoSuchCommunity, NotAllowed: as in `operator`.
     """
     found = await Community.get_or_none(id=community_id)
-    if found is None:
-        raise NoSuchCommunity
-    actor.require(permission, found.site, NoSuchCommunity)
-    return found
+    return actor.found(permission, found, NoSuchCommunity)

@@ -16,10 +16,7 @@ async def person(actor: Actor, permission: Permission, person_id: UUID) -> Perso
         NotAllowed: the actor may not do that with it.
     """
     found = await Person.get_or_none(id=person_id)
-    if found is None:
-        raise NoSuchPerson
-    actor.require(permission, found.site, NoSuchPerson)
-    return found
+    return actor.found(permission, found, NoSuchPerson)
 
 
 async def consent(actor: Actor, permission: Permission, consent_id: UUID) -> ConsentRecord:

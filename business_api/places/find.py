@@ -1,12 +1,16 @@
 """Finding one place for somebody: there, and theirs to do that with; else the same error."""
 
 from collections.abc import Collection, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 from business_api.actors import Actor
 from business_api.authz.permissions import Permission
 from business_api.places.errors import NoSuchBuilding, NoSuchHouse, NoSuchUnit, NoSuchZone
 from business_api.places.models import Building, House, Unit, Zone
+from foundation.errors import DomainError
+
+Place = TypeVar("Place", Building, Unit, House)
 
 
 async def zone(actor: Actor, permission: Permission, zone_id: UUID) -> Zone:
@@ -17,10 +21,7 @@ async def zone(actor: Actor, permission: Permission, zone_id: UUID) -> Zone:
         NotAllowed: the actor may not do that with it.
     """
     found = await Zone.get_or_none(id=zone_id)
-    if found is None:
-        raise NoSuchZone
-    actor.require(permission, found.site, NoSuchZone)
-    return found
+    return actor.found(permission, found, NoSuchZone)
 
 
 async def building(actor: Actor, permission: Permission, building_id: UUID) -> Building:
@@ -30,10 +31,7 @@ async def building(actor: Actor, permission: Permission, building_id: UUID) -> B
         NoSuchBuilding, NotAllowed: as in `zone`.
     """
     found = await Building.get_or_none(id=building_id).select_related("zone")
-    if found is None:
-        raise NoSuchBuilding
-    actor.require(permission, found.site, NoSuchBuilding)
-    return found
+    return actor.found(permission, found, NoSuchBuilding)
 
 
 async def unit(actor: Actor, permission: Permission, unit_id: UUID) -> Unit:
@@ -43,10 +41,7 @@ async def unit(actor: Actor, permission: Permission, unit_id: UUID) -> Unit:
         NoSuchUnit, NotAllowed: as in `zone`.
     """
     found = await Unit.get_or_none(id=unit_id).select_related("building")
-    if found is None:
-        raise NoSuchUnit
-    actor.require(permission, found.site, NoSuchUnit)
-    return found
+    return actor.found(permission, found, NoSuchUnit)
 
 
 async def house(actor: Actor, permission: Permission, house_id: UUID) -> House:
@@ -56,10 +51,7 @@ async def house(actor: Actor, permission: Permission, house_id: UUID) -> House:
         NoSuchHouse, NotAllowed: as in `zone`.
     """
     found = await House.get_or_none(id=house_id).select_related("building", "unit")
-    if found is None:
-        raise NoSuchHouse
-    actor.require(permission, found.site, NoSuchHouse)
-    return found
+    return actor.found(permission, found, NoSuchHouse)
 
 
 async def buildings(
@@ -70,12 +62,7 @@ async def buildings(
     Raises:
         NoSuchBuilding, NotAllowed: as in `zone`, for any of them.
     """
-    found = await Building.filter(id__in=list(ids)).order_by("id")
-    if len(found) != len(set(ids)):
-        raise NoSuchBuilding
-    for row in found:
-        actor.require(permission, row.site, NoSuchBuilding)
-    return found
+    return await _all(actor, permission, Building, ids, NoSuchBuilding)
 
 
 async def units(actor: Actor, permission: Permission, ids: Collection[UUID]) -> Sequence[Unit]:
@@ -84,12 +71,7 @@ async def units(actor: Actor, permission: Permission, ids: Collection[UUID]) -> 
     Raises:
         NoSuchUnit, NotAllowed: as in `zone`, for any of them.
     """
-    found = await Unit.filter(id__in=list(ids)).order_by("id")
-    if len(found) != len(set(ids)):
-        raise NoSuchUnit
-    for row in found:
-        actor.require(permission, row.site, NoSuchUnit)
-    return found
+    return await _all(actor, permission, Unit, ids, NoSuchUnit)
 
 
 async def houses(actor: Actor, permission: Permission, ids: Collection[UUID]) -> Sequence[House]:
@@ -98,9 +80,17 @@ async def houses(actor: Actor, permission: Permission, ids: Collection[UUID]) ->
     Raises:
         NoSuchHouse, NotAllowed: as in `zone`, for any of them.
     """
-    found = await House.filter(id__in=list(ids)).order_by("id")
+    return await _all(actor, permission, House, ids, NoSuchHouse)
+
+
+async def _all(
+    actor: Actor,
+    permission: Permission,
+    model: type[Place],
+    ids: Collection[UUID],
+    missing: type[DomainError],
+) -> Sequence[Place]:
+    found = await model.filter(id__in=list(ids)).order_by("id")
     if len(found) != len(set(ids)):
-        raise NoSuchHouse
-    for row in found:
-        actor.require(permission, row.site, NoSuchHouse)
-    return found
+        raise missing
+    return [actor.found(permission, row, missing) for row in found]
