@@ -54,3 +54,8 @@ async def note(
         clock=context.clock,
         **facts,
     )
+
+
+def plain(value: object) -> object:
+    """A value of a column as the chain holds it, in JSON."""
+    return value if isinstance(value, bool | int | None) else str(value)

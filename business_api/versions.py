@@ -5,9 +5,12 @@ must name the version it was made on, and changes the row only if that is still 
 """
 
 import re
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Response
+from tortoise.expressions import F
+from tortoise.models import Model
 
 from foundation.errors import DomainError, Kind
 
@@ -50,3 +53,17 @@ async def _expected(
 
 IfMatch = Annotated[int, Depends(_expected)]
 """The version that the caller's edit was made on."""
+
+
+async def edit(row: Model, changes: Mapping[str, Any], version: int) -> None:
+    """Write columns of a row, if it is still at `version`; the row is as it is now then.
+
+    In the caller's transaction; one statement. The row has a column `version`.
+
+    Raises:
+        Stale: somebody changed it since, or deleted it.
+    """
+    mine = type(row).filter(pk=row.pk, version=version)
+    if not await mine.update(**changes, version=F("version") + 1):
+        raise Stale
+    row.update_from_dict({**changes, "version": version + 1})

@@ -6,10 +6,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import F, Q
+from tortoise.expressions import Q
 from tortoise.transactions import in_transaction
 
-from business_api import auditing
+from business_api import auditing, versions
 from business_api.actors import Actor, NotAllowed
 from business_api.authz.permissions import Permission
 from business_api.authz.scope import Site
@@ -139,11 +139,8 @@ async def change(
     _require(actor, row.operator_id)
     before = {name: getattr(row, name) for name in changes}
     async with in_transaction():
-        mine = DictItem.filter(id=row.id, version=version)
-        if not await mine.update(**changes, version=F("version") + 1):
-            raise Stale
+        await versions.edit(row, changes, version)
         await _note(context, actor, row, "change", before=before, after=changes)
-    row.update_from_dict({**changes, "version": version + 1})
     return row
 
 

@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import F, Q
+from tortoise.expressions import Q
 from tortoise.transactions import in_transaction
 
-from business_api import auditing
+from business_api import auditing, versions
 from business_api.actors import Actor, NotAllowed
 from business_api.authz.permissions import Permission
 from business_api.authz.scope import Site
@@ -92,13 +92,10 @@ async def change(
     require_platform(actor)
     before = {name: getattr(row, name) for name in changes}
     async with in_transaction():
-        mine = DictType.filter(id=row.id, version=version)
-        if not await mine.update(**changes, version=F("version") + 1):
-            raise Stale
+        await versions.edit(row, changes, version)
         of = f"dict_type/{row.id}"
         told = {"before": before, "after": changes}
         await auditing.note(context, actor, "dict_type.change", of, Site(), **told)
-    row.update_from_dict({**changes, "version": version + 1})
     return row
 
 

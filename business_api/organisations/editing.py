@@ -1,18 +1,16 @@
 """Making and changing one organisation: the same three times."""
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import F
 from tortoise.transactions import in_transaction
 
-from business_api import auditing, phones
+from business_api import auditing, phones, versions
 from business_api.actors import Actor
 from business_api.organisations.errors import NameTaken, NoSuchCompany, NoSuchOperator
 from business_api.organisations.models import Community, Operator, PropertyCompany
-from business_api.versions import Stale
 from foundation.runner import Context
 
 Row = TypeVar("Row", Operator, PropertyCompany, Community)
@@ -52,19 +50,15 @@ async def change(
     """
     news = {name: value for name, value in changes.items() if getattr(row, name) != value}
     told = [name for name in news if name not in _PERSONAL]
-    before = {name: _plain(getattr(row, name)) for name in told}
-    after = {name: _plain(news[name]) for name in told}
+    before = {name: auditing.plain(getattr(row, name)) for name in told}
+    after = {name: auditing.plain(news[name]) for name in told}
     try:
         async with in_transaction():
-            mine = cast(Any, type(row)).filter(id=row.id, version=version)
-            if not await mine.update(**news, version=F("version") + 1):
-                raise Stale
+            await versions.edit(row, news, version)
             facts = {"changed": sorted(news)}
             await _note(context, actor, row, "change", before=before, after=after, **facts)
     except IntegrityError:
         raise NameTaken from None
-    row.update_from_dict(dict(news))
-    row.version = version + 1
     return row
 
 
@@ -104,8 +98,3 @@ def with_phone(changes: Mapping[str, Any]) -> dict[str, Any]:
 async def _note(context: Context, actor: Actor | str, row: Row, verb: str, **facts: Any) -> None:
     noun = _NOUN[type(row)]
     await auditing.note(context, actor, f"{noun}.{verb}", f"{noun}/{row.id}", row.site, **facts)
-
-
-def _plain(value: object) -> object:
-    """A value of a column for the audit chain, which holds JSON."""
-    return value if isinstance(value, bool | int | None) else str(value)

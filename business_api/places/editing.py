@@ -1,19 +1,15 @@
 """Making, changing and deleting one place: the same for zones, buildings, units and houses."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from enum import Enum
 from typing import Any, Final, TypeVar, cast
 
 from tortoise.exceptions import IntegrityError
-from tortoise.expressions import F
 from tortoise.transactions import in_transaction
 
-from business_api import auditing
+from business_api import auditing, versions
 from business_api.actors import Actor
 from business_api.places.errors import CodeTaken, PlaceInUse
 from business_api.places.models import Building, House, Unit, Zone
-from business_api.versions import Stale
 from foundation.runner import Context
 
 Place = TypeVar("Place", Zone, Building, Unit, House)
@@ -53,20 +49,16 @@ async def change(
         CodeTaken: something beside it has that code.
     """
     news = {name: value for name, value in changes.items() if getattr(row, name) != value}
-    before = {name: plain(getattr(row, name)) for name in news}
-    after = {name: plain(value) for name, value in news.items()}
+    before = {name: auditing.plain(getattr(row, name)) for name in news}
+    after = {name: auditing.plain(value) for name, value in news.items()}
     if hasattr(row, "updated_at"):
         news["updated_at"] = context.clock()
     try:
         async with in_transaction():
-            mine = cast(Any, type(row)).filter(id=row.id, version=version)
-            if not await mine.update(**news, version=F("version") + 1):
-                raise Stale
+            await versions.edit(row, news, version)
             await _note(context, actor, row, "change", before=before, after=after)
     except IntegrityError:
         raise CodeTaken(code=str(changes.get("code", row.code))) from None
-    row.update_from_dict(news)
-    row.version = version + 1
     return row
 
 
@@ -91,12 +83,3 @@ async def remove(context: Context, actor: Actor | str, rows: Sequence[Place]) ->
 async def _note(context: Context, actor: Actor | str, row: Place, verb: str, **facts: Any) -> None:
     noun = NOUN[type(row)]
     await auditing.note(context, actor, f"{noun}.{verb}", f"{noun}/{row.id}", row.site, **facts)
-
-
-def plain(value: object) -> object:
-    """A value of a column for the audit chain, which holds JSON."""
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, bool | int | None):
-        return value
-    return str(value) if isinstance(value, Decimal) else f"{value}"
