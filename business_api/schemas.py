@@ -1,14 +1,40 @@
 """What request and answer models have in common."""
 
-from typing import Annotated
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 
 
 class In(BaseModel):
     """A request body. An unknown field is a mistake of the caller, and said so."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChangeIn(In):
+    """An edit: only what is said changes. A subclass names the fields that null empties."""
+
+    NULLABLE: ClassVar[frozenset[str]] = frozenset()
+
+    def changes(self) -> dict[str, Any]:
+        """What is said."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("nothing to change")
+        if any(getattr(self, name) is None for name in self.model_fields_set - self.NULLABLE):
+            raise ValueError("null is no value")
+        return self
 
 
 class Out(BaseModel):

@@ -1,33 +1,19 @@
 """The data dictionary, as the API shows it."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from business_api.dictionary.models import DictItem
-from business_api.schemas import In, Name, Out
+from business_api.schemas import ChangeIn, In, Name, Out
 
 DictCode = Annotated[
     str, StringConstraints(strip_whitespace=True, pattern=r"^[a-z][a-z0-9_]{0,39}$")
 ]
 """What programs name it by: `app_home`."""
 Sort = Annotated[int, Field(ge=0, le=1_000_000)]
-
-
-class _ChangeIn(In):
-    def changes(self) -> dict[str, Any]:
-        """What is said."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("nothing to change")
-        if None in self.changes().values():
-            raise ValueError("null is no value")
-        return self
 
 
 class DictTypeIn(In):
@@ -38,7 +24,7 @@ class DictTypeIn(In):
     name_en: Name
 
 
-class DictTypeChangeIn(_ChangeIn):
+class DictTypeChangeIn(ChangeIn):
     """Other names for a list."""
 
     name_zh: Name | None = None
@@ -68,7 +54,7 @@ class DictItemIn(In):
     enabled: bool = True
 
 
-class DictItemChangeIn(_ChangeIn):
+class DictItemChangeIn(ChangeIn):
     """See `DictItemIn`."""
 
     name_zh: Name | None = None

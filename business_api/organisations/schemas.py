@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from business_api.organisations import regions
 from business_api.organisations.coordinates import Datum, Point, of_wgs84, to_wgs84
@@ -14,7 +14,7 @@ from business_api.organisations.models import (
     Operator,
     PropertyCompany,
 )
-from business_api.schemas import In, Name, Out
+from business_api.schemas import ChangeIn, In, Name, Out
 
 _LINE = r"^[^\x00-\x1f\x7f]*$"
 
@@ -25,22 +25,6 @@ PhoneText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4
 """As people type it; empty: none."""
 RegionCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 """GB/T 2260."""
-
-
-class ChangeIn(In):
-    """An edit: only what is said changes."""
-
-    def changes(self) -> dict[str, Any]:
-        """What is said."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("nothing to change")
-        if any(getattr(self, name) is None for name in self.model_fields_set - {"location"}):
-            raise ValueError("null is no value")
-        return self
 
 
 class OperatorIn(In):
@@ -156,6 +140,8 @@ class CommunityIn(In):
 
 class CommunityChangeIn(ChangeIn):
     """See `CommunityIn`. A `location` of null takes it away."""
+
+    NULLABLE = frozenset({"location"})
 
     name: Name | None = None
     region_code: RegionCode | None = None

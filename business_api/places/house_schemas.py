@@ -9,8 +9,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from business_api.places.models import House, HouseClass, HouseState
 from business_api.places.names import house_name
-from business_api.places.schemas import ChangeIn
-from business_api.schemas import Code, In, Out
+from business_api.schemas import ChangeIn, Code, In, Out
 
 _LINE = r"^[^\x00-\x1f\x7f]*$"
 
@@ -43,6 +42,8 @@ class HouseIn(In):
 
 class HouseChangeIn(ChangeIn):
     """See `HouseIn`; where a house is does not change."""
+
+    NULLABLE = frozenset({"floor", "house_class", "area"})
 
     code: Code | None = None
     room_no: RoomNo | None = None

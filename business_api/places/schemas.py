@@ -1,13 +1,13 @@
 """Zones, buildings and units, as the API shows them. Times are UTC."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from business_api.places.models import Building, Unit, Zone
-from business_api.schemas import Code, In, Out
+from business_api.schemas import ChangeIn, Code, In, Out
 
 _LINE = r"^[^\x00-\x1f\x7f]*$"
 
@@ -16,23 +16,6 @@ PlaceName = Annotated[
 ]
 Floors = Annotated[int, Field(ge=1, le=200)]
 Ids = Annotated[list[UUID], Field(min_length=1, max_length=100)]
-
-
-class ChangeIn(In):
-    """An edit: only what is said changes; null where nothing is a value."""
-
-    def changes(self) -> dict[str, Any]:
-        """What is said."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("nothing to change")
-        needed = {"code", "name", "has_units", "room_no", "state"}
-        if any(getattr(self, name) is None for name in self.model_fields_set & needed):
-            raise ValueError("null is no value")
-        return self
 
 
 class ZoneIn(In):
@@ -84,6 +67,8 @@ class BuildingIn(In):
 class BuildingChangeIn(ChangeIn):
     """See `BuildingIn`."""
 
+    NULLABLE = frozenset({"zone_id"})
+
     code: Code | None = None
     name: PlaceName | None = None
     has_units: bool | None = None
@@ -133,6 +118,8 @@ class UnitIn(In):
 
 class UnitChangeIn(ChangeIn):
     """See `UnitIn`."""
+
+    NULLABLE = frozenset({"floors", "lift"})
 
     code: Code | None = None
     floors: Floors | None = None
