@@ -27,7 +27,7 @@ from business_api.accounts.phone_accounts import (
     PhoneTaken,
     find_by_phone,
     locked_by_phone,
-    phone_of,
+    proven_phone_of,
     set_phone,
 )
 from business_api.actors import Actor
@@ -248,7 +248,7 @@ async def number_of(context: Context, account: Account) -> str:
     Raises:
         NotByPhone: there is none.
     """
-    phone = await phone_of(context, account) if account.phone_index else None
+    phone = await proven_phone_of(context, account)
     if phone is None:
         raise NotByPhone
     return phone
