@@ -1,11 +1,10 @@
 """开门记录 as CSV, a page at a time, so that a long list costs no memory."""
 
-import csv
-import io
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from business_api.csv_text import BOM, csv_text
 from business_api.devices.openings import named
 from business_api.devices.schemas import OpeningOut
 from business_api.devices.wording import method_word, outcome_word
@@ -32,20 +31,18 @@ _HEADER: Final[dict[Language, Sequence[str]]] = {
         *("House", "By", "Credential", "Reason", "Id"),
     ),
 }
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""With one of these first, a spreadsheet takes a cell for a formula and runs it."""
 
 
 async def csv_lines(
     wanted: RecordFilter, zone: ZoneInfo, language: Language
 ) -> AsyncIterator[bytes]:
     """The file in pieces; three statements for every 100 lines."""
-    yield "\N{BYTE ORDER MARK}".encode() + _lines([_HEADER[language]])
+    yield BOM + csv_text([_HEADER[language]])
     before: str | None = None
     while True:
         records, before = await queries.records(wanted, before=before, limit=queries.MOST)
         openings = await named(records)
-        yield _lines([_cells(opening, zone, language) for opening in openings])
+        yield csv_text([_cells(opening, zone, language) for opening in openings])
         if before is None:
             return
 
@@ -64,14 +61,3 @@ def _cells(opening: OpeningOut, zone: ZoneInfo, language: Language) -> list[str]
         opening.reason,
         opening.id,
     ]
-
-
-def _lines(rows: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows([harmless(cell) for cell in row] for row in rows)
-    return text.getvalue().encode()
-
-
-def harmless(cell: str) -> str:
-    """`cell` as text for any spreadsheet: what looks like a formula gets an apostrophe."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell

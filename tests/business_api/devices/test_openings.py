@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from business_api.authz.roles import Role
-from business_api.devices.export import harmless
+from business_api.csv_text import harmless
 from business_api.residents.models import ResidentType
 from device_registry.devices.models import OpenCommand
 from device_registry.devices.states import CommandState
