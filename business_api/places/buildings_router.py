@@ -22,7 +22,6 @@ from business_api.places.schemas import (
     BuildingOut,
     DeletedOut,
     IdsIn,
-    KeptOut,
 )
 from business_api.places.tree import tree
 from business_api.problems import documents
@@ -144,9 +143,7 @@ async def delete_buildings(body: IdsIn, context: Ctx, actor: Manager) -> Deleted
     """Delete those ticked in the list; those in use stay, and are named with the reason."""
     rows = await find.buildings(actor, Permission.PLACE_MANAGE, body.ids)
     kept = await deleting.delete_all(context, actor, rows)
-    return DeletedOut(
-        deleted=len(rows) - len(kept), kept=[KeptOut.model_validate(one) for one in kept]
-    )
+    return DeletedOut.of(rows, kept)
 
 
 async def _zone(actor: Actor, zone_id: UUID | None) -> Zone | None:

@@ -34,7 +34,7 @@ from business_api.places.house_schemas import (
 )
 from business_api.places.houses import Wanted
 from business_api.places.models import HouseClass, HouseState
-from business_api.places.schemas import DeletedOut, IdsIn, KeptOut
+from business_api.places.schemas import DeletedOut, IdsIn
 from business_api.problems import documents
 from business_api.schemas import Search
 from business_api.versions import IfMatch, IfMatchRequired, Stale, tag
@@ -192,6 +192,4 @@ async def delete_houses(body: IdsIn, context: Ctx, actor: Manager) -> DeletedOut
     """Delete those ticked in the list; those in use stay, and are named with the reason."""
     rows = await find.houses(actor, Permission.HOUSE_MANAGE, body.ids)
     kept = await deleting.delete_all(context, actor, rows)
-    return DeletedOut(
-        deleted=len(rows) - len(kept), kept=[KeptOut.model_validate(one) for one in kept]
-    )
+    return DeletedOut.of(rows, kept)

@@ -1,11 +1,13 @@
 """Zones, buildings and units, as the API shows them. Times are UTC."""
 
+from collections.abc import Sequence, Sized
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
+from business_api.places.deleting import Kept
 from business_api.places.models import Building, Unit, Zone
 from business_api.schemas import ChangeIn, Code, In, Out
 
@@ -174,3 +176,10 @@ class DeletedOut(Out):
 
     deleted: int
     kept: list[KeptOut]
+
+    @classmethod
+    def of(cls, asked: Sized, kept: Sequence[Kept]) -> Self:
+        """Of those that were asked for, these stay."""
+        return cls(
+            deleted=len(asked) - len(kept), kept=[KeptOut.model_validate(one) for one in kept]
+        )

@@ -21,7 +21,6 @@ from business_api.places.errors import (
 from business_api.places.schemas import (
     DeletedOut,
     IdsIn,
-    KeptOut,
     UnitChangeIn,
     UnitIn,
     UnitOut,
@@ -126,6 +125,4 @@ async def delete_units(body: IdsIn, context: Ctx, actor: Manager) -> DeletedOut:
     """Delete those ticked in the list; those in use stay, and are named with the reason."""
     rows = await find.units(actor, Permission.PLACE_MANAGE, body.ids)
     kept = await deleting.delete_all(context, actor, rows)
-    return DeletedOut(
-        deleted=len(rows) - len(kept), kept=[KeptOut.model_validate(one) for one in kept]
-    )
+    return DeletedOut.of(rows, kept)
