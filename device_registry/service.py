@@ -8,7 +8,6 @@ from typing import Final
 import structlog
 from prometheus_client import Gauge
 
-from device_registry import sql
 from device_registry.devices import lifecycle, results
 from device_registry.devices.models import SessionLog
 from device_registry.devices.presence import Sessions
@@ -16,6 +15,7 @@ from device_registry.devices.queries import Presence
 from device_registry.devices.states import Status
 from device_registry.journal import ingest
 from device_registry.link import DeviceInbox, Heard
+from foundation import sql
 from foundation.outage import Outage
 from foundation.runner import Context
 from foundation.wake import first_of

@@ -10,7 +10,7 @@ from tortoise.transactions import in_transaction
 from business_api.messages.kinds import UnknownMessage
 from business_api.messages.models import Lane
 from business_api.messages.templates import template
-from device_registry import sql
+from foundation import sql
 from foundation.db import is_postgres
 from foundation.ids import new_id
 from foundation.runner import Context

@@ -20,8 +20,8 @@ from business_api.people.consents import Consent
 from business_api.people.errors import IdTypeNeeded
 from business_api.people.models import IdType, Person
 from business_api.tenancy import place
-from device_registry import sql
 from device_registry.access import grants
+from foundation import sql
 from foundation.runner import Context
 
 

@@ -13,7 +13,7 @@ from business_api.actors import Actor
 from business_api.authz.scope import Site
 from business_api.people.errors import NothingToReveal, TooManyReveals
 from business_api.people.models import Reveal
-from device_registry import sql
+from foundation import sql
 from foundation.runner import Context
 
 REVEALS = Counter("personal_data_reveals_total", "Sealed fields shown in clear.", ["field"])

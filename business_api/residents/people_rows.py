@@ -26,7 +26,7 @@ from business_api.residents.errors import BadValidity
 from business_api.residents.models import Occupancy, ResidentType
 from business_api.residents.times import checked, unended
 from business_api.tenancy import place
-from device_registry import sql
+from foundation import sql
 
 NAME_NEEDED: Final = Reason(
     "owner-name-needed", "填写了业主信息时必填", "is needed where anything is said of the owner"

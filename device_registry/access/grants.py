@@ -12,9 +12,8 @@ from uuid import UUID
 
 from tortoise.transactions import in_transaction
 
-from device_registry import sql
 from device_registry.access.models import RemoteGrant, RemoteSuspension
-from foundation import audit
+from foundation import audit, sql
 from foundation.clock import Clock, utc_now
 
 PLATFORM: Final = "platform"

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Final, Literal
 from uuid import UUID
 
-from device_registry import sql
 from device_registry.access import grants
 from device_registry.devices.models import Device
 from device_registry.devices.states import Status
+from foundation import sql
 from foundation.errors import DomainError, Kind
 from foundation.settings import Devices
 

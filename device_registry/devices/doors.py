@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from device_registry import sql
 from device_registry.devices.queries import STALE_AFTER, Presence, common, like, presence_of
 from device_registry.devices.states import Position
+from foundation import sql
 
 MOST_DOORS: Final = 500
 """More doors than that nobody has; a list must end somewhere."""

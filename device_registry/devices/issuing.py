@@ -6,12 +6,11 @@ from typing import Any, Final
 
 from tortoise.transactions import in_transaction
 
-from device_registry import sql
 from device_registry.devices.admission import DoorNotFound, Opening, Verdict, judge
 from device_registry.devices.models import Device, OpenCommand
 from device_registry.devices.secrets import keys_of
 from device_registry.devices.states import CommandState
-from foundation import audit
+from foundation import audit, sql
 from foundation.ids import Mac
 from foundation.runner import Context
 from foundation.security import same

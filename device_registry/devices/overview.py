@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from device_registry import sql
 from device_registry.devices.queries import STALE_AFTER, Presence, presence_of
 from device_registry.devices.states import Status
+from foundation import sql
 
 MOST: Final = 10_000
 """Stations of one community that are looked at."""

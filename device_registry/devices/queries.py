@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from device_registry import sql
 from device_registry.devices.models import SessionLog
 from device_registry.devices.states import Position, Status
+from foundation import sql
 from foundation.settings import Devices
 
 STALE_AFTER: Final = Devices().stale_after

@@ -10,12 +10,11 @@ import structlog
 from prometheus_client import Counter
 from tortoise.transactions import in_transaction
 
-from device_registry import sql
 from device_registry.devices.models import OpenCommand
 from device_registry.devices.speakers import Speaker, dropped, known, speakers, storable
 from device_registry.devices.states import CommandState
 from device_registry.link import Heard
-from foundation import audit
+from foundation import audit, sql
 from foundation.errors import DomainError
 from foundation.ids import Mac
 from foundation.runner import Context

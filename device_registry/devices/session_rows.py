@@ -15,8 +15,8 @@ the commands of one `sess`, starts again with another `sess` only.
 from collections.abc import Sequence
 from typing import Final
 
-from device_registry import sql
 from device_registry.link import Heard, SessionChange
+from foundation import sql
 from foundation.wire.hello import Heartbeat, Hello, Will
 
 REASON: Final = 20

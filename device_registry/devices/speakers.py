@@ -9,8 +9,8 @@ from uuid import UUID
 import structlog
 from prometheus_client import Counter
 
-from device_registry import sql
 from device_registry.devices.secrets import keys
+from foundation import sql
 from foundation.errors import DomainError
 from foundation.ids import Mac
 from foundation.runner import Context

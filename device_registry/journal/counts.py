@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from device_registry import sql
 from device_registry.journal import kinds
+from foundation import sql
 
 _OPENED: Final = ", ".join(
     f"'{type_}'"

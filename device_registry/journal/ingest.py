@@ -18,7 +18,6 @@ import structlog
 from prometheus_client import Counter, Histogram
 from tortoise.transactions import in_transaction
 
-from device_registry import sql
 from device_registry.devices import alarms, results
 from device_registry.devices.logins import quarantine
 from device_registry.devices.models import OpenCommand
@@ -29,6 +28,7 @@ from device_registry.journal import kinds, reading
 from device_registry.journal.models import JournalHead
 from device_registry.journal.reading import Message
 from device_registry.link import DeviceLink, Heard
+from foundation import sql
 from foundation.errors import DomainError
 from foundation.ids import Mac
 from foundation.runner import Context

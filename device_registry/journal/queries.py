@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from device_registry import sql
 from device_registry.devices.queries import like, plain_mac
 from device_registry.journal import kinds
+from foundation import sql
 from foundation.errors import DomainError, Kind
 
 Outcome = Literal["sent", "executed", "refused", "offline", "unknown", "granted", "denied"]

@@ -184,5 +184,5 @@ def test_opening_a_door_takes_no_billing_input() -> None:
         if module == root or module.startswith(f"{root}.")
         for upstream in graph.find_upstream_modules(module)
     }
-    assert {"business_api.people.persons", "device_registry.sql"} <= reached
+    assert {"business_api.people.persons", "foundation.sql"} <= reached
     assert not reached & money
