@@ -23,6 +23,7 @@ from business_api.files import attachments, claims, images, uploads
 from business_api.files.errors import ImagesBusy, NoSuchFile
 from business_api.files.models import StoredFile, UploadClaim
 from business_api.files.store import Store
+from foundation.ids import new_id
 from foundation.settings_outside import Files
 from tests.business_api.conftest import Api, Estate
 from tests.support.until import until
@@ -385,9 +386,10 @@ async def test_files_in_a_bucket(api: Api, lin: dict[str, str]) -> None:
     try:
         host, port = server.get_host_and_port()
         url = f"http://{host}:{port}"
-        assert (await httpx.AsyncClient().put(f"{url}/linli-files")).status_code == 200
+        bucket = f"files-{new_id()}"  # the server's buckets outlive it in this process
+        assert (await httpx.AsyncClient().put(f"{url}/{bucket}")).status_code == 200
         stored = Files(
-            bucket="linli-files",
+            bucket=bucket,
             endpoint=url,
             region="us-east-1",
             access_key="test",
@@ -399,7 +401,7 @@ async def test_files_in_a_bucket(api: Api, lin: dict[str, str]) -> None:
         assert part.content == MP4[10:20]
         assert (await api.client.get(file["url"])).content == MP4
         assert (await api.client.delete(f"/v1/files/{file['id']}", headers=lin)).status_code == 204
-        listed = await httpx.AsyncClient().get(f"{url}/linli-files")
+        listed = await httpx.AsyncClient().get(f"{url}/{bucket}")
         assert "<Key>" not in listed.text
         again = (await send(api, lin, MP4)).json()
     finally:
