@@ -19,7 +19,7 @@ TEMPLATES: Final[Mapping[str, Template]] = {
         Words("房屋认证待审核", "A certification waits for review"),
         Words(
             "有人申请认证{house}，自称“{name}”，请审核。",
-            "Somebody called “{name}” applies for {house}. Please review.",
+            'Somebody called "{name}" applies for {house}. Please review.',
         ),
         _APPS,
         refs=frozenset({"certification_id"}),
@@ -29,7 +29,7 @@ TEMPLATES: Final[Mapping[str, Template]] = {
         Words("有人申请加入您的房屋", "Somebody wants to join your house"),
         Words(
             "有人申请加入{house}，自称“{name}”。如非本人同意，请在APP中拒绝，不要把验证码告诉对方。",
-            "Somebody called “{name}” wants to join {house}. If you do not agree, refuse it in the "
+            'Somebody called "{name}" wants to join {house}. If you do not agree, refuse it in the '
             "app, and tell nobody the code.",
         ),
         _APPS,
@@ -40,7 +40,7 @@ TEMPLATES: Final[Mapping[str, Template]] = {
         Words("房屋新增住户", "Somebody has joined your house"),
         Words(
             "新住户“{name}”已通过认证，加入{house}。",
-            "A new resident, “{name}”, is certified for {house}.",
+            'A new resident, "{name}", is certified for {house}.',
         ),
         _APPS,
         refs=frozenset({"certification_id"}),

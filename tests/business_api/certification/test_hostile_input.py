@@ -1,12 +1,13 @@
 """What people type into the form, and what they should not."""
 
 import json
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import pytest
 
 from business_api.certification.models import Certification
+from business_api.language import Language
 from business_api.messages.models import Message
 from business_api.messages.templates import TEMPLATES
 from tests.business_api.certification.applicants import AGREED, Person, person
@@ -107,6 +108,9 @@ async def test_a_name_holds_no_address_and_no_number(
     assert not await Certification.all().exists()
 
 
+QUOTES: Final[dict[Language, str]] = {"zh": "“”", "en": '""'}
+
+
 @pytest.mark.parametrize(
     "name", ["张三", "阿卜杜拉·买买提", "J. R. O'Neill-Smith", "José", "Jose\u0301", "张" * 40]
 )
@@ -116,15 +120,16 @@ async def test_a_name_is_told_as_what_somebody_says(
     await zhang.applied(park.flat, "owner", name=name)
     message = await Message.get(kind="certification.submitted", account_id=park.admin.id)
     template = TEMPLATES[message.kind]
-    for language in ("zh", "en"):
+    for language, (opening, closing) in QUOTES.items():
         _, body = template.render(message.params, language)
-        assert "“" + message.params["name"] + "”" in body
+        assert opening + message.params["name"] + closing in body
         assert message.params["name"] == name.replace("e\u0301", "é")
 
 
 @pytest.mark.parametrize("kind", [kind for kind, one in TEMPLATES.items() if "name" in one.params])
 def test_no_message_begins_with_a_name(kind: str):
     for words in (TEMPLATES[kind].body, TEMPLATES[kind].title):
-        for text in (words.zh, words.en):
-            assert text.count("{name}") == text.count("“{name}”")
-            assert not text.startswith(("{name}", "“{name}”"))
+        for text, (opening, closing) in ((words.zh, QUOTES["zh"]), (words.en, QUOTES["en"])):
+            quoted = f"{opening}{{name}}{closing}"
+            assert text.count("{name}") == text.count(quoted)
+            assert not text.startswith(("{name}", quoted))

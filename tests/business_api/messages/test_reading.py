@@ -46,7 +46,7 @@ async def test_one_reads_what_one_was_told_in_ones_language(api: Api, park: Esta
         "group": "work",
         "urgent": False,
         "title": "A certification waits for review",
-        "body": "Somebody called “王<b>芳” applies for 1号楼 0101. Please review.",
+        "body": 'Somebody called "王<b>芳" applies for 1号楼 0101. Please review.',
         "refs": {"certification_id": "x"},
         "created_at": item["created_at"],
         "read_at": None,
